@@ -1,0 +1,85 @@
+# Every command of the project; `make` lists them. CARGO_TARGET_DIR is respected.
+.DEFAULT_GOAL := help
+.PHONY: help setup build check fmt lint docs tidy schemas deny test demo run bench reset clean-data compilers maven
+
+# Where cargo puts its programs.
+TARGET_DIR = $(or $(CARGO_TARGET_DIR),$(shell cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'))
+PROGRAMS = $(TARGET_DIR)/debug
+RELEASED = $(TARGET_DIR)/release
+
+# True where packages may be installed without asking.
+MAY_INSTALL = [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: maven build ## Make this machine ready: build, then find or install Java and Maven and fetch Kafka, the registry and Postgres
+	@"$(PROGRAMS)/stack" setup
+
+# One build serves check, test, demo and run. Naming the whole workspace and one test gives every crate the features that
+# `cargo test --workspace` gives it; `cargo run -p …` would pick others and compile half of the dependencies again.
+build: compilers ## Build every program, unoptimised
+	@cargo build --workspace --bins --test tidy
+
+check: fmt lint docs tidy schemas deny ## Everything that must hold before a commit
+	@echo "check: all in order"
+
+fmt: ## Is the code formatted as rustfmt does it?
+	cargo fmt --all -- --check
+
+lint: compilers ## Clippy, where a warning is an error
+	cargo clippy --workspace --all-targets -- -D warnings
+
+# `--lib --examples` documents the libraries, with the features of the other commands: nothing is compiled again.
+docs: compilers ## Build the documentation of the code, where a warning is an error
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --lib --examples
+
+tidy: compilers ## The rules of the project's shape
+	cargo test --workspace --test tidy
+
+schemas: build ## Are the schemas well formed, documented, and compatible with every published version?
+	"$(PROGRAMS)/storectl" schemas check
+
+deny: ## Licences, sources and duplicates among the dependencies; skipped where cargo-deny is not installed
+	@if command -v cargo-deny >/dev/null; then \
+		cargo deny --log-level error check --hide-inclusion-graph bans licenses sources; \
+	else \
+		echo "deny: SKIPPED, cargo-deny is not installed; to have it (5 minutes): cargo install --locked cargo-deny@0.20.2"; \
+	fi
+
+test: setup ## All tests, on a real Kafka, registry and Postgres; no Docker
+	cargo test --workspace
+
+demo: setup ## A scripted day at the store, told as a story and checked at the end
+	@"$(PROGRAMS)/counterflow" demo
+
+run: setup ## Keep the store running on ports 8101 to 8105 until Ctrl-C; its data stays
+	@"$(PROGRAMS)/counterflow" run
+
+bench: setup ## Measure a store of its own and write bench.json; ARGS="…" goes to loadgen
+	cargo build --release --workspace --bins
+	"$(RELEASED)/loadgen" $(ARGS)
+
+reset: build ## Forget the orders of `make run`; refused while it runs
+	@"$(PROGRAMS)/stack" --dir .stack/run reset
+
+clean-data: build ## Forget all data under .stack; refused while anything there runs
+	@for dir in .stack/run .stack/demo .stack/bench .stack; do "$(PROGRAMS)/stack" --dir $$dir reset || exit 1; done
+
+compilers:
+	@command -v cargo >/dev/null || \
+		{ echo "cargo is missing: install Rust from https://rustup.rs, rust-toolchain.toml picks the version" >&2; exit 1; }
+	@missing=; for tool in cc c++ bash; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -n "$$missing" ] && $(MAY_INSTALL); then \
+		echo "setup: installing a C toolchain for$$missing"; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get -q update && apt-get -q -y install --no-install-recommends build-essential bash; \
+	elif [ -n "$$missing" ]; then \
+		echo "missing:$$missing; librdkafka and the TLS library are compiled: install a C and C++ toolchain" \
+			"(Debian: build-essential, Fedora: gcc-c++ make, macOS: xcode-select --install)" >&2; exit 1; \
+	fi
+
+# Asked before the build: nobody should wait for minutes to hear it.
+maven:
+	@command -v mvn >/dev/null || { $(MAY_INSTALL); } || \
+		{ echo "mvn is missing: install Maven (Debian: apt install maven, Fedora: dnf install maven, macOS: brew install maven)" >&2; exit 1; }

@@ -1,0 +1,96 @@
+//! Reads a service's topics: one task per assigned partition, batches of records, one transaction a batch.
+
+mod attempt;
+mod group;
+mod partition;
+mod start;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rdkafka::consumer::Consumer as _;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::kafka::client;
+use crate::postgres::inbox;
+use crate::registry::Registry;
+use crate::{Handler, Part, Repository, Runtime, StoreError};
+
+/// What the parts of a consumer share.
+struct Shared<H, R> {
+    runtime: Runtime,
+    registry: Registry,
+    handler: Arc<H>,
+    repository: Arc<R>,
+}
+
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+const INBOX_EVERY: Duration = Duration::from_mins(10);
+
+/// Runs until `shutdown`, then finishes the batches under way and leaves the group. Never ends by an error.
+pub async fn run<H: Handler, R: Repository<H>>(
+    runtime: Runtime,
+    handler: Arc<H>,
+    repository: Arc<R>,
+    shutdown: CancellationToken,
+) {
+    let registry = match Registry::new(&runtime.settings.registry_url) {
+        Ok(registry) => registry,
+        Err(error) => return tracing::error!(%error, "cannot make an HTTP client for the registry"),
+    };
+    let shared = Arc::new(Shared { runtime, registry, handler, repository });
+    tokio::join!(read(&shared, &shutdown), maintain_inbox(&shared.runtime, &shutdown));
+}
+
+async fn read<H: Handler, R: Repository<H>>(shared: &Arc<Shared<H, R>>, shutdown: &CancellationToken) {
+    let runtime = &shared.runtime;
+    while !shutdown.is_cancelled() {
+        let (rebalances, told) = mpsc::unbounded_channel(); // bounded by the group: one entry a rebalance
+        let closing = Arc::new(AtomicBool::new(false));
+        let topics: Vec<String> =
+            shared.handler.topics().iter().map(|topic| runtime.settings.topic(topic)).collect();
+        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+        let made = client::consumer(runtime, rebalances, closing.clone());
+        let subscribed = made.and_then(|consumer| consumer.subscribe(&names).map(|()| consumer));
+        match subscribed {
+            Ok(consumer) => {
+                let consumer = Arc::new(consumer);
+                group::Group::new(shared.clone(), consumer.clone(), told).run(shutdown).await;
+                closing.store(true, Ordering::Release);
+                close(runtime, consumer).await;
+            }
+            Err(error) => {
+                runtime.status.set(Part::Consumer, Some(&error.to_string()));
+                tracing::error!(service = runtime.service, %error, "cannot make a consumer");
+                shutdown.run_until_cancelled(tokio::time::sleep(Duration::from_secs(5))).await;
+            }
+        }
+    }
+}
+
+/// Leaves the group. On its own thread and with a limit: closing can hang when the broker is away.
+async fn close(runtime: &Runtime, consumer: Arc<rdkafka::consumer::StreamConsumer<client::Listener>>) {
+    let closed = tokio::task::spawn_blocking(move || drop(consumer));
+    if tokio::time::timeout(CLOSE_TIMEOUT, closed).await.is_err() {
+        tracing::warn!(service = runtime.service, "left the consumer group without saying so");
+    }
+}
+
+async fn maintain_inbox(runtime: &Runtime, shutdown: &CancellationToken) {
+    while !shutdown.is_cancelled() {
+        let maintained = async {
+            let mut connection = runtime.pool.acquire().await.map_err(StoreError::doing("connect"))?;
+            inbox::maintain(&mut connection, runtime.clock.now(), runtime.settings.inbox_days).await
+        };
+        let wait = match maintained.await {
+            Ok(()) => INBOX_EVERY,
+            Err(error) => {
+                tracing::debug!(service = runtime.service, error = %crate::kafka::wire::chain(&error), "inbox not maintained yet");
+                Duration::from_secs(1)
+            }
+        };
+        shutdown.run_until_cancelled(tokio::time::sleep(wait)).await;
+    }
+}

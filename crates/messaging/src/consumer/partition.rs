@@ -1,0 +1,193 @@
+//! Executes [`crate::core::consumer`] for one assigned partition.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use rand::RngExt as _;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::Shared;
+use super::attempt::{self, Batch};
+use crate::core::Verdict;
+use crate::core::batch::Record;
+use crate::core::consumer::{Next, Outcome, Partition, Position};
+use crate::kafka::wire::{Raw, decode};
+use crate::{Handler, Part, Repository, metrics};
+
+/// Why a partition's task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to.
+    Stopped,
+    /// The position in the database is not where we are, or the topic is another one: begin again from there.
+    Lost,
+}
+
+/// One assigned partition.
+pub struct Task<H, R> {
+    pub(super) shared: Arc<Shared<H, R>>,
+    /// Without prefix.
+    pub(super) topic: String,
+    pub(super) partition: i32,
+    pub(super) position: Position,
+    pub(super) queue: mpsc::Receiver<Raw>,
+    /// Tells the group how far it is.
+    pub(super) progress: Arc<AtomicI64>,
+    pub(super) stop: CancellationToken,
+}
+
+/// A record with what it says, once that is known.
+pub(super) struct Pending<E> {
+    pub(super) raw: Raw,
+    pub(super) record: Record<E>,
+}
+
+impl<H: Handler, R: Repository<H>> Task<H, R> {
+    /// Reads until it is stopped.
+    pub async fn run(mut self) -> Ended {
+        let settings = self.shared.runtime.settings.clone();
+        let mut core = Partition::new(
+            self.position.next_offset,
+            settings.batch_records_max,
+            settings.attempts_max,
+            settings.backoff(),
+        );
+        let mut pending: VecDeque<Pending<H::Event>> = VecDeque::new();
+        let mut verified = self.position.last_event_id.is_none();
+        loop {
+            if pending.is_empty() {
+                let mut raws = Vec::new();
+                let received = self
+                    .stop
+                    .run_until_cancelled(self.queue.recv_many(&mut raws, settings.batch_records_max));
+                if received.await.is_none_or(|count| count == 0) {
+                    return Ended::Stopped;
+                }
+                if !verified && !self.same_topic(&raws) {
+                    return Ended::Lost;
+                }
+                verified = true;
+                raws.retain(|raw| raw.offset >= core.next_offset());
+                let Some(read) = self.decode(raws).await else { return Ended::Stopped };
+                pending = read;
+                continue;
+            }
+            match self.one_try(&mut core, &mut pending).await {
+                Next::Go => {}
+                Next::Reload => return Ended::Lost,
+                Next::Wait(wait) => {
+                    metrics::count_by(metrics::RETRIES, self.shared.runtime.service, "loop", "consumer", 1);
+                    if self.stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+                        return Ended::Stopped;
+                    }
+                }
+            }
+            if self.stop.is_cancelled() {
+                return Ended::Stopped;
+            }
+        }
+    }
+
+    /// One try of the records at hand; those that are committed leave `pending`.
+    async fn one_try(&self, core: &mut Partition, pending: &mut VecDeque<Pending<H::Event>>) -> Next {
+        let attempt = core.attempt();
+        let records: Vec<&Pending<H::Event>> = pending.iter().take(attempt.records_max).collect();
+        let end = records.last().map_or(core.next_offset(), |last| last.raw.offset + 1);
+        let count = records.len();
+        let batch = Batch {
+            shared: &self.shared,
+            topic: &self.topic,
+            partition: self.partition,
+            from: core.next_offset(),
+            end,
+            attempts: core.attempts(),
+            park: attempt.park,
+            records,
+        };
+        let outcome = attempt::run(batch).await;
+        self.report(&outcome);
+        if let Outcome::Committed(next) = outcome {
+            pending.drain(..count);
+            self.progress.store(next, Ordering::Relaxed);
+        }
+        core.tried(count, end, outcome, rand::rngs::ThreadRng::default().random_range(0.0..=1.0))
+    }
+
+    fn report(&self, outcome: &Outcome) {
+        let runtime = &self.shared.runtime;
+        match outcome {
+            Outcome::Committed(_) => runtime.status.set(Part::Consumer, None),
+            Outcome::Moved => tracing::info!(
+                service = runtime.service,
+                topic = self.topic,
+                partition = self.partition,
+                "somebody else moved the position"
+            ),
+            Outcome::Failed(verdict, reason) => {
+                runtime.status.set(Part::Consumer, Some(reason));
+                tracing::debug!(
+                    service = runtime.service,
+                    topic = self.topic,
+                    partition = self.partition,
+                    ?verdict,
+                    reason,
+                    "a batch failed"
+                );
+            }
+            Outcome::Refused(parking) => {
+                tracing::debug!(
+                    service = runtime.service,
+                    topic = self.topic,
+                    partition = self.partition,
+                    ?parking,
+                    "a record is refused"
+                );
+            }
+        }
+    }
+
+    /// The record before our position is there to be compared, unless compaction removed it.
+    fn same_topic(&self, raws: &[Raw]) -> bool {
+        let before = raws.iter().find(|raw| raw.offset == self.position.next_offset - 1);
+        let same = before.is_none_or(|raw| raw.event_id() == self.position.last_event_id);
+        if !same {
+            let reason = format!(
+                "{}/{}: the record before offset {} is not the one that was read: the topic was made anew",
+                self.topic, self.partition, self.position.next_offset
+            );
+            tracing::error!(service = self.shared.runtime.service, reason, "refusing to read");
+            self.shared.runtime.status.set(Part::Consumer, Some(&reason));
+        }
+        same
+    }
+
+    /// `None` when stopped while the registry was away.
+    async fn decode(&self, raws: Vec<Raw>) -> Option<VecDeque<Pending<H::Event>>> {
+        let runtime = &self.shared.runtime;
+        let mut pending = VecDeque::with_capacity(raws.len());
+        let mut failures = 0_u32;
+        for raw in raws {
+            let record = loop {
+                match decode(&self.shared.registry, &self.topic, &raw).await {
+                    Ok(record) => break record,
+                    Err(error) => {
+                        failures = failures.saturating_add(1);
+                        runtime.status.set(Part::Registry, Some(&error.to_string()));
+                        metrics::count_by(metrics::RETRIES, runtime.service, "loop", "registry", 1);
+                        tracing::debug!(service = runtime.service, verdict = ?Verdict::Outage, %error, "the partition waits");
+                        let wait = runtime.settings.backoff().after(failures, 1.0);
+                        self.stop.run_until_cancelled(tokio::time::sleep(wait)).await?;
+                    }
+                }
+            };
+            if failures > 0 {
+                failures = 0;
+                runtime.status.set(Part::Registry, None);
+            }
+            pending.push_back(Pending { raw, record });
+        }
+        Some(pending)
+    }
+}

@@ -1,0 +1,185 @@
+//! What happens to each record of a batch: decided in memory, in the order of the log.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use kernel::{EventId, Ids, Timestamp};
+
+use super::consumer::{ParkedKind, Parking};
+use crate::outbox::{Cause, Decided};
+use crate::{Effects, Handler, Received, Refused};
+
+/// A record after decoding.
+#[derive(Clone, Debug)]
+pub enum Content<E> {
+    /// An event.
+    Event(Box<Received<E>>),
+    /// An event of a name this build does not know: newer code wrote it. Counted.
+    Unknown(String),
+    /// Not an event.
+    Undecodable(String),
+}
+
+/// One record of a batch.
+#[derive(Clone, Debug)]
+pub struct Record<E> {
+    /// Where it stands.
+    pub offset: i64,
+    /// Its key; `None` when there is none.
+    pub key: Option<Vec<u8>>,
+    /// What it says.
+    pub content: Content<E>,
+}
+
+/// What is to become of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Handled, unless the inbox knows it.
+    Handle(EventId),
+    /// Passed over.
+    Skip,
+    /// Into the dead letters; no inbox row, so that a redrive can write it.
+    Park(Parking),
+}
+
+/// Says what is to become of each record: `parked` are the keys that already have dead letters, and the first record
+/// is parked when the attempt says so. What follows a parked record of its key goes behind it.
+pub fn fates<E>(records: &[Record<E>], parked: &BTreeSet<Vec<u8>>, first: Option<&Parking>) -> Vec<Fate> {
+    let mut parked = parked.clone();
+    let mut fates = Vec::with_capacity(records.len());
+    for (index, record) in records.iter().enumerate() {
+        let behind = record.key.as_ref().is_some_and(|key| parked.contains(key));
+        let parking = match (&record.content, first.filter(|_| index == 0)) {
+            (Content::Unknown(_), None) => {
+                fates.push(Fate::Skip);
+                continue;
+            }
+            _ if behind => Some(Parking {
+                kind: ParkedKind::Behind,
+                reason: "an earlier record of its key is parked".into(),
+            }),
+            (_, Some(parking)) => Some(parking.clone()),
+            (Content::Undecodable(reason), None) => {
+                Some(Parking { kind: ParkedKind::Undecodable, reason: reason.clone() })
+            }
+            (Content::Event(_), None) => None,
+        };
+        fates.push(match (parking, &record.content) {
+            (Some(parking), _) => {
+                parked.extend(record.key.clone());
+                Fate::Park(parking)
+            }
+            (None, Content::Event(received)) => Fate::Handle(received.metadata.id),
+            (None, _) => Fate::Skip,
+        });
+    }
+    fates
+}
+
+/// What a batch came to.
+#[derive(Debug)]
+pub struct Decisions<E> {
+    /// In the order of the log.
+    pub decided: Vec<Decided<E>>,
+    /// Events the inbox had already.
+    pub duplicates: usize,
+    /// Reasons of the domain for doing nothing, with how often.
+    pub ignored: BTreeMap<&'static str, usize>,
+}
+
+/// Decides the events of a batch one after the other. `fresh` are the ids the inbox did not know; each counts once.
+/// `around` runs each decision inside its span and gives the cause for what it publishes.
+pub fn decide<H: Handler>(
+    handler: &H,
+    loaded: &mut H::Loaded,
+    events: &[&Received<H::Event>],
+    mut fresh: BTreeSet<EventId>,
+    now: Timestamp,
+    ids: &dyn Ids,
+    around: &mut Around<'_, H::Event>,
+) -> Result<Decisions<H::Event>, Parking> {
+    let mut decisions = Decisions { decided: Vec::new(), duplicates: 0, ignored: BTreeMap::new() };
+    for &received in events {
+        if !fresh.remove(&received.metadata.id) {
+            decisions.duplicates += 1;
+            continue;
+        }
+        let (effects, cause) = around(received, &mut || guarded(handler, loaded, received, now, ids));
+        let effects = effects?;
+        if let Some(reason) = effects.ignored {
+            *decisions.ignored.entry(reason).or_default() += 1;
+        }
+        decisions.decided.push(Decided { effects, at: now, cause });
+    }
+    Ok(decisions)
+}
+
+/// Runs a decision inside its span.
+pub type Around<'a, E> = dyn FnMut(
+        &Received<E>,
+        &mut dyn FnMut() -> Result<Effects<E>, Parking>,
+    ) -> (Result<Effects<E>, Parking>, Cause)
+    + Send
+    + 'a;
+
+fn guarded<H: Handler>(
+    handler: &H,
+    loaded: &mut H::Loaded,
+    received: &Received<H::Event>,
+    now: Timestamp,
+    ids: &dyn Ids,
+) -> Result<Effects<H::Event>, Parking> {
+    // On a panic `loaded` may be half changed; the caller throws it away with the transaction.
+    let decided = catch_unwind(AssertUnwindSafe(|| handler.decide(loaded, received, now, ids)));
+    match decided {
+        Ok(Ok(effects)) => Ok(effects),
+        Ok(Err(Refused(reason))) => Err(Parking { kind: ParkedKind::Refused, reason }),
+        Err(panic) => {
+            let said = panic
+                .downcast_ref::<&str>()
+                .map(ToString::to_string)
+                .or_else(|| panic.downcast_ref::<String>().cloned());
+            Err(Parking { kind: ParkedKind::Panicked, reason: said.unwrap_or_else(|| "no message".into()) })
+        }
+    }
+}
+
+/// The aggregates a batch touches.
+pub fn keys<H: Handler>(handler: &H, events: &[&Received<H::Event>]) -> BTreeSet<H::Key> {
+    let mut keys = BTreeSet::new();
+    for received in events {
+        handler.keys(&received.event, &mut keys);
+    }
+    keys
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn undecodable(offset: i64, key: &[u8]) -> Record<()> {
+        Record { offset, key: Some(key.to_vec()), content: Content::Undecodable("noise".into()) }
+    }
+
+    fn kinds(fates: &[Fate]) -> Vec<Option<ParkedKind>> {
+        fates
+            .iter()
+            .map(|fate| if let Fate::Park(parking) = fate { Some(parking.kind) } else { None })
+            .collect()
+    }
+
+    #[test]
+    fn what_follows_a_parked_record_of_its_key_goes_behind_it() {
+        let records =
+            [undecodable(1, b"a"), undecodable(2, b"b"), undecodable(3, b"a"), undecodable(4, b"c")];
+        let fates = fates(&records, &BTreeSet::from([b"c".to_vec()]), None);
+        let (raw, behind) = (Some(ParkedKind::Undecodable), Some(ParkedKind::Behind));
+        assert_eq!(kinds(&fates), [raw, raw, behind, behind]);
+    }
+
+    #[test]
+    fn an_unknown_event_is_passed_over() {
+        let record = Record::<()> { offset: 1, key: None, content: Content::Unknown("x.y.Later".into()) };
+        assert_eq!(fates(&[record], &BTreeSet::new(), None), [Fate::Skip]);
+    }
+}

@@ -1,0 +1,275 @@
+//! How one partition is read: where to start, how many records to try at once, what to do when a try fails.
+
+use std::time::Duration;
+
+use kernel::{EventId, Timestamp};
+
+use super::{Backoff, Verdict};
+
+/// A partition as the service's database remembers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The next record to handle.
+    pub next_offset: i64,
+    /// `ce_id` of the last record before it.
+    pub last_event_id: Option<EventId>,
+    /// `ce_time` of the last record before it.
+    pub last_event_time: Option<Timestamp>,
+}
+
+/// Where to begin after an assignment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Read from here; records below the position are only looked at to recognise the topic.
+    From(i64),
+    /// The topic is not the one that was read before, or has lost what was not read yet. Nothing is skipped in silence.
+    Refuse(String),
+}
+
+/// Compares the position with what the broker has (`low` ≤ offsets < `high`).
+pub fn start(position: &Position, low: i64, high: i64) -> Start {
+    let next = position.next_offset;
+    if next > high {
+        return Start::Refuse(format!(
+            "read up to {next}, but the topic ends at {high}: it was made anew, or the broker lost records"
+        ));
+    }
+    if next < low {
+        return Start::Refuse(format!(
+            "read up to {next}, but the topic begins at {low}: retention removed records that were not read"
+        ));
+    }
+    // One record back: its id tells whether this still is the topic we know.
+    Start::From(if position.last_event_id.is_some() { (next - 1).max(low) } else { next })
+}
+
+/// A record the domain or the decoder does not take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parking {
+    /// Why, in one word.
+    pub kind: ParkedKind,
+    /// Why, in a sentence.
+    pub reason: String,
+}
+
+/// Why a record is parked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParkedKind {
+    /// Not an event.
+    Undecodable,
+    /// Against a rule.
+    Refused,
+    /// The handler panicked.
+    Panicked,
+    /// Failed too often.
+    Failed,
+    /// An earlier record of its key is parked.
+    Behind,
+}
+
+impl ParkedKind {
+    /// As the table has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Undecodable => "undecodable",
+            Self::Refused => "refused",
+            Self::Panicked => "panicked",
+            Self::Failed => "failed",
+            Self::Behind => "behind",
+        }
+    }
+}
+
+/// What a try came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Committed up to here (exclusive).
+    Committed(i64),
+    /// The fence did not hold: the position in the database is another one.
+    Moved,
+    /// An error, and what kind it is.
+    Failed(Verdict, String),
+    /// The domain refused, or panicked, at this record.
+    Refused(Parking),
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Try again at once.
+    Go,
+    /// Try again after this.
+    Wait(Duration),
+    /// Load the position first.
+    Reload,
+}
+
+/// The next try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// As many records at most.
+    pub records_max: usize,
+    /// The first one is not handled but parked.
+    pub park: Option<Parking>,
+}
+
+/// One assigned partition.
+#[derive(Clone, Debug)]
+pub struct Partition {
+    next: i64,
+    isolate_until: Option<i64>,
+    failures: u32,
+    faults: u32,
+    park: Option<Parking>,
+    batch_max: usize,
+    attempts_max: u32,
+    backoff: Backoff,
+}
+
+impl Partition {
+    /// Reads on from `next`.
+    pub fn new(next: i64, batch_max: usize, attempts_max: u32, backoff: Backoff) -> Self {
+        Self {
+            next,
+            isolate_until: None,
+            failures: 0,
+            faults: 0,
+            park: None,
+            batch_max,
+            attempts_max,
+            backoff,
+        }
+    }
+
+    /// The offset the next try begins at; the fence compares it with the database.
+    pub fn next_offset(&self) -> i64 {
+        self.next
+    }
+
+    /// Tries of the current record so far.
+    pub fn attempts(&self) -> u32 {
+        self.faults + 1
+    }
+
+    /// The next try.
+    pub fn attempt(&self) -> Attempt {
+        let alone = self.isolate_until.is_some() || self.park.is_some();
+        Attempt { records_max: if alone { 1 } else { self.batch_max }, park: self.park.clone() }
+    }
+
+    /// The position was loaded again.
+    pub fn reloaded(&mut self, next: i64) {
+        self.moved_to(next);
+    }
+
+    /// Takes in what a try of `records` records, ending at offset `end` (exclusive), came to.
+    pub fn tried(&mut self, records: usize, end: i64, outcome: Outcome, jitter: f64) -> Next {
+        match outcome {
+            Outcome::Committed(next) => {
+                self.moved_to(next);
+                Next::Go
+            }
+            Outcome::Moved => Next::Reload,
+            Outcome::Failed(Verdict::Outage, _) => self.wait(jitter),
+            Outcome::Failed(Verdict::Fault, _) | Outcome::Refused(_) if records > 1 => {
+                self.isolate_until = Some(end); // one by one, to find the record it is about
+                Next::Go
+            }
+            Outcome::Refused(parking) => {
+                self.park = Some(parking);
+                Next::Go
+            }
+            Outcome::Failed(Verdict::Fault, reason) => {
+                self.faults += 1;
+                if self.faults >= self.attempts_max {
+                    self.park = Some(Parking { kind: ParkedKind::Failed, reason });
+                    return Next::Go;
+                }
+                self.wait(jitter)
+            }
+        }
+    }
+
+    fn wait(&mut self, jitter: f64) -> Next {
+        self.failures = self.failures.saturating_add(1);
+        Next::Wait(self.backoff.after(self.failures, jitter))
+    }
+
+    fn moved_to(&mut self, next: i64) {
+        self.next = next;
+        self.failures = 0;
+        self.faults = 0;
+        self.park = None;
+        self.isolate_until = self.isolate_until.filter(|&end| next < end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partition() -> Partition {
+        let backoff = Backoff { base: Duration::from_millis(10), cap: Duration::from_millis(40) };
+        Partition::new(100, 50, 3, backoff)
+    }
+
+    fn fault() -> Outcome {
+        Outcome::Failed(Verdict::Fault, "broken".into())
+    }
+
+    fn refused() -> Parking {
+        Parking { kind: ParkedKind::Refused, reason: "no".into() }
+    }
+
+    #[test]
+    fn an_outage_waits_for_ever_and_skips_nothing() {
+        let mut partition = partition();
+        for _ in 0..1_000 {
+            let next = partition.tried(50, 150, Outcome::Failed(Verdict::Outage, "away".into()), 1.0);
+            assert!(matches!(next, Next::Wait(wait) if wait <= Duration::from_millis(40)));
+        }
+        assert_eq!((partition.next_offset(), partition.attempt().records_max), (100, 50));
+    }
+
+    #[test]
+    fn a_refusal_in_a_batch_is_found_one_by_one_and_only_that_record_is_parked() {
+        let mut partition = partition();
+        assert_eq!(partition.tried(50, 150, Outcome::Refused(refused()), 1.0), Next::Go);
+        assert_eq!(partition.attempt(), Attempt { records_max: 1, park: None });
+        partition.tried(1, 101, Outcome::Committed(101), 1.0);
+        partition.tried(1, 102, Outcome::Refused(refused()), 1.0);
+        assert_eq!(partition.attempt(), Attempt { records_max: 1, park: Some(refused()) });
+        partition.tried(1, 102, Outcome::Committed(102), 1.0);
+        assert_eq!(partition.attempt(), Attempt { records_max: 1, park: None });
+        partition.tried(1, 150, Outcome::Committed(150), 1.0);
+        assert_eq!(partition.attempt().records_max, 50, "past the batch it failed in, batches again");
+    }
+
+    #[test]
+    fn a_record_that_fails_too_often_is_parked() {
+        let mut partition = partition();
+        assert!(matches!(partition.tried(1, 101, fault(), 1.0), Next::Wait(_)));
+        assert!(matches!(partition.tried(1, 101, fault(), 1.0), Next::Wait(_)));
+        assert_eq!(partition.tried(1, 101, fault(), 1.0), Next::Go);
+        assert_eq!(partition.attempt().park.map(|parking| parking.kind), Some(ParkedKind::Failed));
+    }
+
+    #[test]
+    fn a_position_that_moved_is_loaded_before_anything_else() {
+        let mut partition = partition();
+        assert_eq!(partition.tried(50, 150, Outcome::Moved, 1.0), Next::Reload);
+        partition.reloaded(150);
+        assert_eq!(partition.next_offset(), 150);
+    }
+
+    #[test]
+    fn a_topic_made_anew_or_cut_is_refused() {
+        let position = Position { next_offset: 10, last_event_id: None, last_event_time: None };
+        assert_eq!(start(&position, 0, 10), Start::From(10));
+        assert!(matches!(start(&position, 0, 9), Start::Refuse(_)));
+        assert!(matches!(start(&position, 11, 20), Start::Refuse(_)));
+        let known = Position { last_event_id: Some(EventId(uuid::Uuid::nil())), ..position };
+        assert_eq!(start(&known, 0, 20), Start::From(9));
+        assert_eq!(start(&known, 10, 20), Start::From(10));
+    }
+}

@@ -1,0 +1,377 @@
+//! Which rows of the outbox are sent when. Of one key at most one row is in flight, the next goes after its ack: whoever
+//! sends a row twice repeats it, and nobody overtakes.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+/// What the relay needs to know of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Row id; of one key in the order of the decisions.
+    pub id: i64,
+    /// Share of the outbox it falls into.
+    pub shard: i16,
+    /// Topic and key.
+    pub key: (String, String),
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// There may be new rows.
+    Woken,
+    /// These shards are held now, and no others.
+    Held(BTreeSet<i16>),
+    /// The deletion and the page that were asked for are committed; the page had at most `limit` rows.
+    Exchanged {
+        /// Rows not held in memory, by id.
+        rows: Vec<Row>,
+    },
+    /// Deletion and page failed together, or nobody knows: ask again later.
+    ExchangeFailed,
+    /// The broker has the row.
+    Acked(i64),
+    /// The row cannot be sent for now; it blocks its key, not the table.
+    Failed(i64),
+    /// Time to try the blocked keys again.
+    Unblock,
+    /// The producer ended; what was in flight may or may not be in the log.
+    ProducerLost,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send this row, and report `Acked` or `Failed`.
+    Publish(i64),
+    /// In one transaction: delete `delete`, then read up to `limit` rows of `shards` by id without `without`.
+    Exchange {
+        /// Acknowledged rows.
+        delete: Vec<i64>,
+        /// Rows held in memory.
+        without: Vec<i64>,
+        /// Shards held.
+        shards: Vec<i16>,
+        /// Size of the page; 0 when only deleting.
+        limit: usize,
+    },
+    /// Forget the content of these rows.
+    Drop(Vec<i64>),
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<i64>,
+    in_flight: Option<i64>,
+    blocked: bool,
+}
+
+#[derive(Debug)]
+struct Held {
+    shard: i16,
+    key: (String, String),
+}
+
+/// The relay of one instance.
+#[derive(Debug)]
+pub struct Relay {
+    shards: BTreeSet<i16>,
+    queues: HashMap<(String, String), Queue>,
+    rows: HashMap<i64, Held>,
+    acked: Vec<i64>,
+    deleting: Vec<i64>,
+    exchanging: bool,
+    /// Rows were forgotten since the page was asked for: it lacks them, so later rows of their keys must not be taken from it.
+    page_stale: bool,
+    hungry: bool,
+    asked: usize,
+    blocked_rows: usize,
+    rows_max: usize,
+    page_max: usize,
+}
+
+/// Rows of blocked keys kept in memory at most: beyond it the relay reads no more until they can be sent.
+const BLOCKED_ROWS_MAX: usize = 20_000;
+
+impl Relay {
+    /// Holds up to `rows_max` rows that can be sent, read in pages of `page_max`.
+    pub fn new(rows_max: usize, page_max: usize) -> Self {
+        Self {
+            shards: BTreeSet::new(),
+            queues: HashMap::new(),
+            rows: HashMap::new(),
+            acked: Vec::new(),
+            deleting: Vec::new(),
+            exchanging: false,
+            page_stale: false,
+            hungry: true,
+            asked: 0,
+            blocked_rows: 0,
+            rows_max,
+            page_max,
+        }
+    }
+
+    /// Takes one input in and says what follows.
+    pub fn step(&mut self, input: Input) -> Vec<Action> {
+        let mut actions = Vec::new();
+        match input {
+            Input::Woken => self.hungry = true,
+            Input::Held(shards) => self.hold(shards, &mut actions),
+            Input::Exchanged { rows } => self.exchanged(rows, &mut actions),
+            Input::ExchangeFailed => {
+                self.exchanging = false;
+                self.page_stale = false;
+                self.hungry = true;
+                self.acked.append(&mut self.deleting);
+                return actions; // the executor waits, then says `Woken`
+            }
+            Input::Acked(id) => self.acked(id, &mut actions),
+            Input::Failed(id) => self.failed(id),
+            Input::Unblock => self.unblock(&mut actions),
+            Input::ProducerLost => self.forget_all(&mut actions),
+        }
+        self.exchange(&mut actions);
+        actions
+    }
+
+    /// True when nothing is in flight and nothing acknowledged is left to delete.
+    pub fn is_idle(&self) -> bool {
+        !self.exchanging
+            && self.acked.is_empty()
+            && self.queues.values().all(|queue| queue.in_flight.is_none())
+    }
+
+    /// Rows held in memory.
+    pub fn rows_held(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Rows held in memory whose key is blocked.
+    pub fn rows_blocked(&self) -> usize {
+        self.blocked_rows
+    }
+
+    fn hold(&mut self, shards: BTreeSet<i16>, actions: &mut Vec<Action>) {
+        self.hungry |= !shards.is_subset(&self.shards);
+        self.shards = shards;
+        let mut dropped = Vec::new();
+        for queue in self.queues.values_mut() {
+            let held = &self.shards;
+            let gone = |id: &i64| self.rows.get(id).is_some_and(|row| !held.contains(&row.shard));
+            if queue.waiting.front().is_some_and(gone) {
+                if queue.blocked {
+                    self.blocked_rows -= queue.waiting.len();
+                }
+                dropped.extend(queue.waiting.drain(..));
+                queue.blocked = false;
+            }
+        }
+        for id in &dropped {
+            self.rows.remove(id);
+        }
+        self.queues.retain(|_, queue| queue.in_flight.is_some() || !queue.waiting.is_empty());
+        if !dropped.is_empty() {
+            self.page_stale = self.exchanging;
+            actions.push(Action::Drop(dropped));
+        }
+    }
+
+    fn exchanged(&mut self, rows: Vec<Row>, actions: &mut Vec<Action>) {
+        self.exchanging = false;
+        self.deleting.clear();
+        self.hungry |= self.asked > 0 && rows.len() == self.asked;
+        let stale = std::mem::take(&mut self.page_stale);
+        self.hungry |= stale;
+        let mut unwanted = Vec::new();
+        for row in rows {
+            if stale || !self.shards.contains(&row.shard) {
+                unwanted.push(row.id);
+                continue;
+            }
+            let queue = self.queues.entry(row.key.clone()).or_default();
+            queue.waiting.push_back(row.id);
+            self.blocked_rows += usize::from(queue.blocked);
+            self.rows.insert(row.id, Held { shard: row.shard, key: row.key });
+            Self::publish_next(queue, actions);
+        }
+        if !unwanted.is_empty() {
+            actions.push(Action::Drop(unwanted));
+        }
+    }
+
+    fn acked(&mut self, id: i64, actions: &mut Vec<Action>) {
+        let Some(row) = self.rows.remove(&id) else { return };
+        self.acked.push(id);
+        actions.push(Action::Drop(vec![id]));
+        if let Some(queue) = self.queues.get_mut(&row.key) {
+            queue.in_flight = None;
+            Self::publish_next(queue, actions);
+            if queue.in_flight.is_none() && queue.waiting.is_empty() {
+                self.queues.remove(&row.key);
+            }
+        }
+    }
+
+    fn failed(&mut self, id: i64) {
+        let Some(row) = self.rows.get(&id) else { return };
+        if let Some(queue) = self.queues.get_mut(&row.key) {
+            queue.in_flight = None;
+            queue.blocked = true;
+            queue.waiting.push_front(id);
+            self.blocked_rows += queue.waiting.len();
+        }
+    }
+
+    fn unblock(&mut self, actions: &mut Vec<Action>) {
+        self.blocked_rows = 0;
+        let mut blocked: Vec<&mut Queue> = self.queues.values_mut().filter(|queue| queue.blocked).collect();
+        blocked.sort_by_key(|queue| queue.waiting.front().copied());
+        for queue in blocked {
+            queue.blocked = false;
+            Self::publish_next(queue, actions);
+        }
+    }
+
+    fn forget_all(&mut self, actions: &mut Vec<Action>) {
+        self.queues.clear();
+        self.blocked_rows = 0;
+        self.hungry = true;
+        self.page_stale = self.exchanging;
+        actions.push(Action::Drop(self.rows.drain().map(|(id, _)| id).collect()));
+    }
+
+    fn publish_next(queue: &mut Queue, actions: &mut Vec<Action>) {
+        if queue.in_flight.is_none() && !queue.blocked {
+            queue.in_flight = queue.waiting.pop_front();
+            actions.extend(queue.in_flight.map(Action::Publish));
+        }
+    }
+
+    fn exchange(&mut self, actions: &mut Vec<Action>) {
+        if self.exchanging {
+            return;
+        }
+        let free = self.rows_max.saturating_sub(self.rows.len() - self.blocked_rows);
+        let may_read = self.hungry && !self.shards.is_empty() && self.blocked_rows < BLOCKED_ROWS_MAX;
+        let limit = if may_read { free.min(self.page_max) } else { 0 };
+        if limit == 0 && self.acked.is_empty() {
+            return;
+        }
+        self.exchanging = true;
+        self.asked = limit;
+        self.hungry &= limit == 0;
+        self.deleting = std::mem::take(&mut self.acked);
+        actions.push(Action::Exchange {
+            delete: self.deleting.clone(),
+            without: self.rows.keys().copied().collect(),
+            shards: self.shards.iter().copied().collect(),
+            limit,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(id: i64, key: &str) -> Row {
+        Row { id, shard: 0, key: ("orders".into(), key.into()) }
+    }
+
+    fn started() -> Relay {
+        let mut relay = Relay::new(100, 10);
+        let actions = relay.step(Input::Held(BTreeSet::from([0])));
+        assert!(matches!(&actions[..], [Action::Exchange { limit: 10, .. }]), "{actions:?}");
+        relay
+    }
+
+    fn published(actions: &[Action]) -> Vec<i64> {
+        actions
+            .iter()
+            .filter_map(|action| if let Action::Publish(id) = action { Some(*id) } else { None })
+            .collect()
+    }
+
+    #[test]
+    fn of_one_key_the_next_row_goes_after_the_ack_of_the_one_before() {
+        let mut relay = started();
+        let actions = relay.step(Input::Exchanged { rows: vec![row(1, "a"), row(2, "a"), row(3, "b")] });
+        assert_eq!(published(&actions), [1, 3]);
+        assert_eq!(published(&relay.step(Input::Acked(3))), [0; 0]);
+        assert_eq!(published(&relay.step(Input::Acked(1))), [2]);
+    }
+
+    #[test]
+    fn acknowledged_rows_are_deleted_in_the_next_exchange_and_again_when_it_failed() {
+        let mut relay = started();
+        relay.step(Input::Exchanged { rows: vec![row(1, "a")] });
+        let actions = relay.step(Input::Acked(1));
+        assert!(
+            actions.iter().any(|a| matches!(a, Action::Exchange { delete, .. } if delete == &[1])),
+            "{actions:?}"
+        );
+        assert_eq!(relay.step(Input::ExchangeFailed), []);
+        let actions = relay.step(Input::Woken);
+        assert!(
+            actions.iter().any(|a| matches!(a, Action::Exchange { delete, .. } if delete == &[1])),
+            "{actions:?}"
+        );
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_sent_blocks_its_key_and_nothing_else() {
+        let mut relay = started();
+        relay.step(Input::Exchanged { rows: vec![row(1, "a"), row(2, "b"), row(3, "a")] });
+        assert_eq!(published(&relay.step(Input::Failed(1))), [0; 0]);
+        relay.step(Input::Acked(2));
+        assert_eq!(published(&relay.step(Input::Exchanged { rows: vec![row(4, "b"), row(5, "a")] })), [4]);
+        assert_eq!(published(&relay.step(Input::Unblock)), [1]);
+        assert_eq!(published(&relay.step(Input::Acked(1))), [3]);
+    }
+
+    #[test]
+    fn rows_of_a_lost_shard_are_not_sent_any_more() {
+        let mut relay = started();
+        relay.step(Input::Exchanged { rows: vec![row(1, "a"), row(2, "a")] });
+        relay.step(Input::Held(BTreeSet::new()));
+        assert_eq!(published(&relay.step(Input::Acked(1))), [0; 0]);
+    }
+
+    #[test]
+    fn a_lost_producer_starts_again_from_the_table() {
+        let mut relay = started();
+        relay.step(Input::Exchanged { rows: vec![row(1, "a"), row(2, "a")] });
+        let actions = relay.step(Input::ProducerLost);
+        assert!(
+            actions.iter().any(|a| matches!(a, Action::Exchange { without, .. } if without.is_empty())),
+            "{actions:?}"
+        );
+        assert_eq!(
+            published(&relay.step(Input::Acked(1))),
+            [0; 0],
+            "an ack of the old producer means nothing"
+        );
+        assert_eq!(published(&relay.step(Input::Exchanged { rows: vec![row(1, "a"), row(2, "a")] })), [1]);
+    }
+
+    #[test]
+    fn a_page_asked_for_before_rows_were_forgotten_is_not_used() {
+        let mut relay = started();
+        relay.step(Input::Exchanged { rows: vec![row(1, "a")] });
+        relay.step(Input::Woken); // asks for a page without row 1
+        relay.step(Input::ProducerLost);
+        let actions = relay.step(Input::Exchanged { rows: vec![row(2, "a")] });
+        assert_eq!(published(&actions), [0; 0], "row 2 would overtake row 1");
+        assert_eq!(published(&relay.step(Input::Exchanged { rows: vec![row(1, "a"), row(2, "a")] })), [1]);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut relay = Relay::new(3, 10);
+        relay.step(Input::Held(BTreeSet::from([0])));
+        relay.step(Input::Exchanged { rows: vec![row(1, "a"), row(2, "b"), row(3, "c")] });
+        assert_eq!(relay.step(Input::Woken), []);
+        let actions = relay.step(Input::Acked(1));
+        assert!(actions.iter().any(|a| matches!(a, Action::Exchange { limit: 1, .. })), "{actions:?}");
+    }
+}

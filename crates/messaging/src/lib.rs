@@ -1,0 +1,38 @@
+//! Effectively-once delivery between services: outbox and relay on the way out, consumer, inbox and position on the way in,
+//! intents for calls to the outside. The only crate that knows Kafka and the registry; it knows nothing of orders.
+//!
+//! A service writes a [`Handler`] (pure: names keys, decides) and a [`Repository`] (loads and saves many aggregates at
+//! once), and spawns [`relay::run`], [`consumer::run`] and, when it calls the outside, [`intents::run`].
+//!
+//! `core` holds every decision as state machines without I/O; the loops around it only carry out what it says.
+
+pub mod admin;
+pub mod consumer;
+pub mod core;
+mod effects;
+mod handler;
+pub mod intents;
+mod kafka;
+pub mod metrics;
+pub mod migrations;
+mod outbox;
+mod postgres;
+pub mod progress;
+mod registry;
+pub mod relay;
+mod runtime;
+mod settings;
+mod status;
+pub mod tail;
+pub mod trace;
+
+pub use effects::{Effects, IntentChange, NewIntent, Outgoing};
+pub use handler::{Handler, Intent, Metadata, Perform, Received, Refused, Repository, Retry, Worker};
+pub use intents::{OpenIntent, lock_open};
+pub use outbox::Decided;
+pub use outbox::{Cause, Outbox};
+pub use postgres::StoreError;
+pub use runtime::Runtime;
+pub use settings::Settings;
+pub use status::{Part, Silent, Status};
+pub use trace::TraceContext;

@@ -1,0 +1,90 @@
+//! Parked records, in the order of the log per topic and key.
+
+use std::collections::BTreeSet;
+
+use kernel::{EventId, Timestamp};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use super::StoreError;
+use crate::core::consumer::Parking;
+
+/// A record to be parked, whole.
+#[derive(Debug)]
+pub struct DeadLetter<'a> {
+    /// Topic without prefix.
+    pub topic: &'a str,
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+    /// Key as it was.
+    pub key: Option<&'a [u8]>,
+    /// Value as it was.
+    pub value: Option<&'a [u8]>,
+    /// Headers, values as text (base64 when they are not UTF-8).
+    pub headers: serde_json::Value,
+    /// When it could be read.
+    pub event_id: Option<EventId>,
+    /// When it could be read.
+    pub record: Option<&'a str>,
+    /// Why.
+    pub parking: &'a Parking,
+    /// Tries before.
+    pub attempts: u32,
+}
+
+/// Which of these keys have parked records.
+pub async fn parked_keys(
+    connection: &mut PgConnection,
+    topic: &str,
+    keys: &[&[u8]],
+) -> Result<BTreeSet<Vec<u8>>, StoreError> {
+    let keys: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT DISTINCT key FROM messaging.dead_letter WHERE topic = $1 AND key = ANY($2) AND state = 'parked'",
+    )
+    .bind(topic)
+    .bind(keys)
+    .fetch_all(connection)
+    .await
+    .map_err(StoreError::doing("look for parked keys"))?;
+    Ok(keys.into_iter().collect())
+}
+
+/// Parks a record. The same record again (a redelivery after a lost commit) is parked once.
+pub async fn insert(
+    connection: &mut PgConnection,
+    letter: DeadLetter<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        r#"INSERT INTO messaging.dead_letter
+               (topic, partition, "offset", key, value, headers, event_id, record, kind, reason, attempts, parked_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+           ON CONFLICT (topic, partition, "offset") DO NOTHING"#,
+    )
+    .bind(letter.topic)
+    .bind(letter.partition)
+    .bind(letter.offset)
+    .bind(letter.key)
+    .bind(letter.value)
+    .bind(letter.headers)
+    .bind(letter.event_id.map(|id| id.0))
+    .bind(letter.record)
+    .bind(letter.parking.kind.as_str())
+    .bind(&letter.parking.reason)
+    .bind(i32::try_from(letter.attempts).unwrap_or(i32::MAX))
+    .bind(OffsetDateTime::from(now))
+    .execute(connection)
+    .await
+    .map_err(StoreError::doing("park a record"))?;
+    Ok(())
+}
+
+/// How many records are parked.
+pub async fn count(connection: &mut PgConnection) -> Result<i64, StoreError> {
+    sqlx::query_scalar("SELECT count(*) FROM messaging.dead_letter WHERE state = 'parked'")
+        .fetch_one(connection)
+        .await
+        .map_err(StoreError::doing("count parked records"))
+}

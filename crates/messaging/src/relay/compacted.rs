@@ -1,0 +1,194 @@
+//! Publishes compacted topics: one shard, one transactional producer. Whoever takes the shard over fences the former
+//! owner at the broker, so that no late repeat of an older value can win for ever.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kernel::Event;
+use rdkafka::error::KafkaError;
+use rdkafka::producer::{FutureProducer, Producer as _};
+use sqlx::PgConnection;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::leases::Held;
+use super::publish::{PublishError, Publisher, schema_id};
+use super::wake::Woken;
+use crate::core::COMPACTED_SHARD;
+use crate::kafka::client::{self, Listener};
+use crate::kafka::wire::chain;
+use crate::postgres::outbox::{OutboxRow, exchange};
+use crate::registry::Registry;
+use crate::{Part, Runtime, metrics};
+
+const BATCH_ROWS: usize = 200;
+const BROKER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Runs until `shutdown`.
+pub async fn run<E: Event>(
+    runtime: &Runtime,
+    registry: &Arc<Registry>,
+    held: watch::Receiver<Held>,
+    mut woken: Woken,
+    shutdown: &CancellationToken,
+) {
+    let mut relay = Compacted { runtime, registry, session: None, producer: None, acked: Vec::new() };
+    let poll = Duration::from_millis(runtime.settings.poll_ms);
+    let mut failures = 0_u32;
+    while !shutdown.is_cancelled() {
+        let ours = {
+            let held = held.borrow();
+            held.until > Instant::now() && held.shards.contains(&COMPACTED_SHARD)
+        };
+        let wait = if ours {
+            match relay.publish_some::<E>().await {
+                Ok(0) => {
+                    failures = 0;
+                    poll
+                }
+                Ok(_) => {
+                    failures = 0;
+                    Duration::ZERO
+                }
+                Err(error) => {
+                    failures += 1;
+                    relay.report(&error, failures);
+                    runtime.settings.backoff().after(failures, 1.0)
+                }
+            }
+        } else {
+            relay.producer = None; // another instance's first act is to fence it
+            poll
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = tokio::time::sleep(wait) => {}
+            Ok(()) = woken.changed(), if failures == 0 => {}
+        }
+    }
+    if let Some(producer) = relay.producer.take() {
+        tokio::task::spawn_blocking(move || drop(producer));
+    }
+}
+
+struct Compacted<'a> {
+    runtime: &'a Runtime,
+    registry: &'a Arc<Registry>,
+    session: Option<PgConnection>,
+    producer: Option<FutureProducer<Listener>>,
+    acked: Vec<i64>,
+}
+
+impl Compacted<'_> {
+    /// One transaction of records; returns how many. Rows are deleted by the next call, after the commit at the broker.
+    async fn publish_some<E: Event>(&mut self) -> Result<usize, PublishError> {
+        let rows = self.read().await?;
+        let (ready, trouble) = self.with_schema_ids::<E>(rows).await;
+        if !ready.is_empty() {
+            let publisher = self.publisher().await?;
+            if let Err(error) = in_transaction(&publisher, &ready).await {
+                self.abandon().await;
+                return Err(error);
+            }
+            self.acked = ready.iter().map(|(row, _)| row.id).collect();
+            metrics::count(metrics::PUBLISHED, self.runtime.service, ready.len());
+            self.runtime.status.set(Part::Relay, None);
+        }
+        trouble.map_or(Ok(ready.len()), Err)
+    }
+
+    async fn read(&mut self) -> Result<Vec<OutboxRow>, PublishError> {
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            None => super::session(self.runtime).await?,
+        };
+        let rows = exchange(&mut session, &self.acked, &[COMPACTED_SHARD], &[], BATCH_ROWS).await?;
+        self.session = Some(session);
+        self.acked.clear();
+        Ok(rows)
+    }
+
+    /// Rows that can be sent; one that cannot holds back those of its key.
+    async fn with_schema_ids<E: Event>(
+        &self,
+        rows: Vec<OutboxRow>,
+    ) -> (Vec<(OutboxRow, Option<u32>)>, Option<PublishError>) {
+        let mut ready = Vec::new();
+        let mut blocked = HashSet::new();
+        let mut trouble = None;
+        for row in rows {
+            let key = (row.topic.clone(), row.key.clone());
+            if blocked.contains(&key) {
+                continue;
+            }
+            match schema_id::<E>(self.runtime, self.registry, &row).await {
+                Ok(id) => ready.push((row, id)),
+                Err(error) => {
+                    blocked.insert(key);
+                    trouble = Some(error);
+                }
+            }
+        }
+        (ready, trouble)
+    }
+
+    async fn publisher(&mut self) -> Result<Publisher, PublishError> {
+        let producer = if let Some(producer) = &self.producer {
+            producer.clone()
+        } else {
+            let producer = client::fenced_producer(self.runtime).map_err(PublishError::Kafka)?;
+            blocking(&producer, |producer| producer.init_transactions(BROKER_TIMEOUT)).await?;
+            self.producer.insert(producer).clone()
+        };
+        Ok(Publisher { runtime: self.runtime.clone(), registry: self.registry.clone(), producer })
+    }
+
+    /// After any error the producer is given up: the next one fences it, so that nothing of it can arrive late.
+    async fn abandon(&mut self) {
+        if let Some(producer) = self.producer.take() {
+            let _ = blocking(&producer, |producer| producer.abort_transaction(Duration::from_secs(2))).await;
+            tokio::task::spawn_blocking(move || drop(producer));
+        }
+    }
+
+    fn report(&self, error: &PublishError, failures: u32) {
+        let part = if matches!(error, PublishError::Registry(_)) { Part::Registry } else { Part::Relay };
+        let text = chain(error);
+        self.runtime.status.set(part, Some(&text));
+        metrics::count(metrics::PUBLISH_FAILURES, self.runtime.service, 1);
+        if failures % 20 == 1 {
+            tracing::warn!(
+                service = self.runtime.service,
+                error = text,
+                "events of compacted topics wait in the outbox"
+            );
+        }
+    }
+}
+
+async fn in_transaction(
+    publisher: &Publisher,
+    rows: &[(OutboxRow, Option<u32>)],
+) -> Result<(), PublishError> {
+    publisher.producer.begin_transaction().map_err(PublishError::Kafka)?;
+    let mut deliveries = Vec::with_capacity(rows.len());
+    for (row, schema_id) in rows {
+        deliveries.push((row, publisher.enqueue(row, *schema_id).map_err(PublishError::Kafka)?));
+    }
+    for (row, delivery) in deliveries {
+        publisher.delivered(row, delivery).await?;
+    }
+    blocking(&publisher.producer, |producer| producer.commit_transaction(BROKER_TIMEOUT)).await
+}
+
+/// librdkafka's transaction calls block their thread.
+async fn blocking(
+    producer: &FutureProducer<Listener>,
+    call: impl FnOnce(FutureProducer<Listener>) -> Result<(), KafkaError> + Send + 'static,
+) -> Result<(), PublishError> {
+    let producer = producer.clone();
+    let done = tokio::task::spawn_blocking(move || call(producer)).await;
+    done.unwrap_or(Err(KafkaError::Canceled)).map_err(PublishError::Kafka)
+}

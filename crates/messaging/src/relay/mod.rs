@@ -1,0 +1,86 @@
+//! Publishes what is in the outbox: ordinary topics by shards of keys, compacted topics by one fenced producer.
+
+mod compacted;
+mod leases;
+mod ordinary;
+mod publish;
+mod wake;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kernel::Event;
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::PgConnection;
+use tokio_util::sync::CancellationToken;
+
+use crate::registry::Registry;
+use crate::{Part, Runtime, StoreError};
+
+const REGISTRY_EVERY: Duration = Duration::from_secs(5);
+
+/// Runs until `shutdown`, then sends what is in flight and gives its shards back. Never ends by an error.
+pub async fn run<E: Event>(runtime: Runtime, shutdown: CancellationToken) {
+    let registry = match Registry::new(&runtime.settings.registry_url) {
+        Ok(registry) => Arc::new(registry),
+        Err(error) => return tracing::error!(%error, "cannot make an HTTP client for the registry"),
+    };
+    let (wake, woken) = wake::channel();
+    let (held, shards) = leases::channel();
+    let ended = CancellationToken::new(); // the leases are kept until the relays have sent what is in flight
+    let relays = async {
+        tokio::join!(
+            ordinary::run::<E>(&runtime, &registry, shards.clone(), woken.clone(), &shutdown),
+            compacted::run::<E>(&runtime, &registry, shards.clone(), woken.clone(), &shutdown),
+        );
+        ended.cancel();
+    };
+    tokio::join!(
+        relays,
+        leases::keep(&runtime, held, &ended),
+        wake::forward(&runtime, wake, shards.clone(), &shutdown),
+        measure(&runtime, &shutdown),
+        watch_registry(&runtime, &registry, &shutdown),
+    );
+}
+
+/// A session of its own whose commits do not wait for the disk: a deletion that is lost only repeats a record.
+async fn session(runtime: &Runtime) -> Result<PgConnection, StoreError> {
+    let options = (*runtime.pool.connect_options()).clone().options([("synchronous_commit", "off")]);
+    options.connect().await.map_err(StoreError::doing("connect"))
+}
+
+async fn measure(runtime: &Runtime, shutdown: &CancellationToken) {
+    let mut every = tokio::time::interval(Duration::from_secs(2));
+    while shutdown.run_until_cancelled(every.tick()).await.is_some() {
+        let Ok(mut connection) = runtime.pool.acquire().await else { continue };
+        if let Ok((rows, oldest)) = crate::postgres::outbox::depth(&mut connection).await {
+            let age = oldest.map_or(0.0, |oldest| runtime.clock.now().since(oldest).as_secs_f64());
+            crate::metrics::set(crate::metrics::OUTBOX_DEPTH, runtime.service, rows);
+            metrics::gauge!(crate::metrics::OUTBOX_AGE, "service" => runtime.service).set(age);
+        }
+        if let Ok(letters) = crate::postgres::dead_letter::count(&mut connection).await {
+            crate::metrics::set(crate::metrics::DEAD_LETTERS, runtime.service, letters);
+        }
+    }
+}
+
+/// Tells whether the registry answers, also while nobody needs it. What a loop found out meanwhile (a schema that is not
+/// registered, say) is not talked over.
+async fn watch_registry(runtime: &Runtime, registry: &Registry, shutdown: &CancellationToken) {
+    let mut answered = None;
+    let mut every = tokio::time::interval(REGISTRY_EVERY);
+    while shutdown.run_until_cancelled(every.tick()).await.is_some() {
+        match registry.answers().await {
+            Ok(()) if answered == Some(true) => {}
+            Ok(()) => {
+                answered = Some(true);
+                runtime.status.set(Part::Registry, None);
+            }
+            Err(error) => {
+                answered = Some(false);
+                runtime.status.set(Part::Registry, Some(&error.to_string()));
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! How a relay hears of new rows: from its own process after the commit, from other instances by a coalesced NOTIFY;
+//! the poll is the net under both. A NOTIFY in every commit would make commits wait for each other.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::leases::Held;
+use crate::Runtime;
+use crate::core::SHARDS;
+
+const CHANNEL: &str = "messaging_outbox";
+/// At most one NOTIFY in this time.
+const COALESCE: Duration = Duration::from_millis(5);
+
+/// Counts the wake-ups.
+pub type Wake = watch::Sender<u64>;
+/// Sees the wake-ups.
+pub type Woken = watch::Receiver<u64>;
+
+/// A fresh pair.
+pub fn channel() -> (Wake, Woken) {
+    watch::channel(0)
+}
+
+/// Runs until `shutdown`.
+pub async fn forward(
+    runtime: &Runtime,
+    wake: Wake,
+    held: watch::Receiver<Held>,
+    shutdown: &CancellationToken,
+) {
+    let own = async {
+        loop {
+            runtime.outbox.relay_woken().await;
+            wake.send_modify(|count| *count += 1);
+            let all_ours = held.borrow().shards.len() > usize::from(SHARDS.unsigned_abs());
+            if !all_ours {
+                tell_others(runtime).await;
+                tokio::time::sleep(COALESCE).await;
+            }
+        }
+    };
+    let others = async {
+        loop {
+            if let Err(error) = listen(runtime, &wake).await {
+                tracing::debug!(service = runtime.service, %error, "not listening for other instances, polling only");
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    shutdown.run_until_cancelled(async { tokio::join!(own, others) }).await;
+}
+
+async fn tell_others(runtime: &Runtime) {
+    if let Err(error) = sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(&runtime.pool).await {
+        tracing::debug!(service = runtime.service, %error, "cannot notify other relays; they will poll");
+    }
+}
+
+async fn listen(runtime: &Runtime, wake: &Wake) -> Result<(), sqlx::Error> {
+    let mut listener = PgListener::connect_with(&runtime.pool).await?;
+    listener.listen(CHANNEL).await?;
+    loop {
+        listener.recv().await?;
+        wake.send_modify(|count| *count += 1);
+    }
+}

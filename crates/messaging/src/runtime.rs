@@ -1,0 +1,53 @@
+//! What the loops of one service share.
+
+use std::sync::Arc;
+
+use kernel::{Clock, Ids};
+use sqlx::PgPool;
+
+use crate::{Outbox, Settings, Status};
+
+/// A service as messaging sees it. Cheap to clone; one per service and process.
+#[derive(Clone)]
+pub struct Runtime {
+    /// Name of the service: consumer group, `ce_source`, label of metrics.
+    pub service: &'static str,
+    /// This process among the instances of the service, unlike any other.
+    pub instance: String,
+    /// The service's database.
+    pub pool: PgPool,
+    /// Limits and addresses.
+    pub settings: Arc<Settings>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes event ids.
+    pub ids: Arc<dyn Ids>,
+    /// The way out.
+    pub outbox: Outbox,
+    /// Hears what is wrong.
+    pub status: Arc<dyn Status>,
+}
+
+impl Runtime {
+    /// One instance of `service`.
+    pub fn new(
+        service: &'static str,
+        pool: PgPool,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+        status: Arc<dyn Status>,
+    ) -> Self {
+        let instance = format!("{service}-{}", ids.next());
+        Self {
+            service,
+            instance,
+            pool,
+            settings: Arc::new(settings),
+            clock,
+            ids,
+            outbox: Outbox::new(),
+            status,
+        }
+    }
+}

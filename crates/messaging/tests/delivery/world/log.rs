@@ -1,0 +1,159 @@
+//! The log as it is: records read without messaging, and records written past it.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use kernel::{Body, Event, Ids as _, clock::SystemIds};
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Header, Headers as _, Message as _, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use uuid::Uuid;
+
+/// A record as it stands in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub partition: i32,
+    pub offset: i64,
+    pub key: String,
+    pub value: Option<Vec<u8>>,
+    pub headers: BTreeMap<String, String>,
+}
+
+impl Entry {
+    pub fn id(&self) -> Uuid {
+        self.headers["ce_id"].parse().unwrap()
+    }
+
+    /// `ce_sequence`, which tests give as they like.
+    pub fn number(&self) -> i64 {
+        self.headers["ce_sequence"].parse().unwrap()
+    }
+
+    pub fn schema_id(&self) -> u32 {
+        u32::from_be_bytes(self.value.as_ref().unwrap()[1..5].try_into().unwrap())
+    }
+}
+
+/// What a reader of committed records sees on a topic, partition after partition.
+pub async fn read(bootstrap: &str, topic: &str) -> Vec<Entry> {
+    let (bootstrap, topic) = (bootstrap.to_owned(), topic.to_owned());
+    tokio::task::spawn_blocking(move || read_all(&bootstrap, &topic)).await.unwrap()
+}
+
+fn read_all(bootstrap: &str, topic: &str) -> Vec<Entry> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap)
+        .set("broker.address.family", "v4")
+        .set("group.id", "nobody")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .set("fetch.wait.max.ms", "10")
+        .create()
+        .unwrap();
+    let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10)).unwrap();
+    let mut list = TopicPartitionList::new();
+    let partitions = metadata.topics()[0].partitions();
+    for partition in partitions {
+        list.add_partition_offset(topic, partition.id(), Offset::Beginning).unwrap();
+    }
+    consumer.assign(&list).unwrap();
+    let (mut entries, mut ended) = (Vec::new(), HashSet::new());
+    while ended.len() < partitions.len() {
+        match consumer.poll(Duration::from_secs(20)).expect("the broker answers") {
+            Ok(message) => entries.push(entry(&message)),
+            Err(KafkaError::PartitionEOF(partition)) => drop(ended.insert(partition)),
+            Err(error) => panic!("{topic}: {error}"),
+        }
+    }
+    entries.sort_by_key(|entry| (entry.partition, entry.offset));
+    entries
+}
+
+fn entry(message: &rdkafka::message::BorrowedMessage<'_>) -> Entry {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
+    Entry {
+        partition: message.partition(),
+        offset: message.offset(),
+        key: message.key().map(text).unwrap_or_default(),
+        value: message.payload().map(<[u8]>::to_vec),
+        headers: headers
+            .map(|header| (header.key.to_owned(), header.value.map(text).unwrap_or_default()))
+            .collect(),
+    }
+}
+
+/// Of each key, the numbers in the order of the log.
+pub fn numbers(entries: &[Entry]) -> BTreeMap<String, Vec<i64>> {
+    let mut numbers: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    for entry in entries {
+        numbers.entry(entry.key.clone()).or_default().push(entry.number());
+    }
+    numbers
+}
+
+/// The same without repeats: the order in which each number came first.
+pub fn firsts(numbers: &[i64]) -> Vec<i64> {
+    let mut seen = HashSet::new();
+    numbers.iter().copied().filter(|number| seen.insert(*number)).collect()
+}
+
+/// A record written past messaging.
+#[derive(Clone, Debug)]
+pub struct Forged {
+    pub key: Option<String>,
+    pub value: Option<Vec<u8>>,
+    pub id: Option<Uuid>,
+    pub number: i64,
+}
+
+impl Forged {
+    /// A good record of `event`, under the registry's `schema_id`.
+    pub fn good(event: &impl Event, schema_id: u32, number: i64) -> Self {
+        let value = match event.encode().unwrap() {
+            Body::Avro { datum, .. } => Some([&[0][..], &schema_id.to_be_bytes(), &datum].concat()),
+            Body::Tombstone => None,
+        };
+        Self { key: Some(event.key()), value, id: Some(SystemIds.next()), number }
+    }
+
+    /// Bytes that mean nothing.
+    pub fn noise(key: &str) -> Self {
+        Self { key: Some(key.into()), value: Some(b"noise".to_vec()), id: Some(SystemIds.next()), number: 0 }
+    }
+}
+
+/// Writes past messaging, in order.
+pub struct Pen {
+    producer: FutureProducer,
+    topic: String,
+}
+
+impl Pen {
+    pub fn on(bootstrap: &str, topic: String) -> Self {
+        let mut settings = ClientConfig::new();
+        settings.set("bootstrap.servers", bootstrap).set("broker.address.family", "v4").set("linger.ms", "0");
+        Self { producer: settings.create().unwrap(), topic }
+    }
+
+    pub async fn write(&self, records: impl IntoIterator<Item = Forged>) {
+        let mut deliveries = Vec::new();
+        for record in records {
+            let number = record.number.to_string();
+            let mut headers = OwnedHeaders::new().insert(Header { key: "ce_sequence", value: Some(&number) });
+            if let Some(id) = record.id {
+                headers = headers.insert(Header { key: "ce_id", value: Some(&id.to_string()) });
+            }
+            let mut message = FutureRecord::<str, [u8]>::to(&self.topic).headers(headers);
+            message.key = record.key.as_deref();
+            message.payload = record.value.as_deref();
+            deliveries.push(self.producer.send_result(message).map_err(|(error, _)| error).unwrap());
+        }
+        for delivery in deliveries {
+            delivery.await.unwrap().map_err(|(error, _)| error).unwrap();
+        }
+    }
+}

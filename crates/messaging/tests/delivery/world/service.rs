@@ -1,0 +1,264 @@
+//! A service as small as can be: counts the notes of each key, writes down each effect, echoes each note, and makes a call
+//! where a note asks for it. Nothing in it recognises a repeat: that is what the tests are about.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use kernel::{EventId, Ids, Sequence, Timestamp};
+use messaging::{
+    Effects, Handler, Intent, IntentChange, NewIntent, Perform, Received, Refused, Repository, Retry,
+    StoreError, Worker,
+};
+use sqlx::PgConnection;
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use super::catalogue::{ECHOES, LABELS, NOTES, Note, Noted, Numbered};
+
+pub const TABLES: &str = "
+    CREATE TABLE tally (key text PRIMARY KEY, notes bigint NOT NULL DEFAULT 0, echoes bigint NOT NULL DEFAULT 0);
+    CREATE TABLE effect (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, event_id uuid NOT NULL, topic text NOT NULL,
+                         key text NOT NULL, number bigint NOT NULL);
+    CREATE TABLE outcome (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text NOT NULL, kind text NOT NULL,
+                          attempt int NOT NULL)";
+
+/// Handler, worker and performer in one; clones and restarts share what was seen.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    topics: &'static [&'static str],
+    seen: Arc<Mutex<Seen>>,
+    /// Calls that hang wait for a permit.
+    pub release: Arc<Semaphore>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    decided: Vec<EventId>,
+    calls: Vec<Call>,
+}
+
+/// A call as the outside saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    pub key: String,
+    pub kind: String,
+    pub attempt: i32,
+}
+
+impl Reader {
+    pub fn of(topics: &'static [&'static str]) -> Self {
+        Self { topics, seen: Arc::default(), release: Arc::new(Semaphore::new(0)) }
+    }
+
+    /// Of everything there is.
+    pub fn of_all() -> Self {
+        Self::of(&[NOTES, ECHOES, LABELS])
+    }
+
+    /// Each time an event was decided, whether or not it was committed.
+    pub fn decided(&self) -> Vec<EventId> {
+        self.seen().decided.clone()
+    }
+
+    pub fn calls(&self) -> Vec<Call> {
+        self.seen().calls.clone()
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Loaded {
+    tallies: BTreeMap<String, Tally>,
+    effects: Vec<Effect>,
+    outcomes: Vec<Call>,
+    fault: bool,
+}
+
+#[derive(Debug)]
+struct Tally {
+    notes: i64,
+    echoes: Sequence,
+}
+
+#[derive(Debug)]
+struct Effect {
+    event: EventId,
+    topic: &'static str,
+    key: String,
+    number: i64,
+}
+
+impl Handler for Reader {
+    type Event = Note;
+    type Key = String;
+    type Loaded = Loaded;
+
+    fn topics(&self) -> &'static [&'static str] {
+        self.topics
+    }
+
+    fn keys(&self, event: &Note, keys: &mut BTreeSet<String>) {
+        assert!(!matches!(event, Note::Noted(noted) if noted.mood == "panic while naming keys"), "as asked");
+        keys.insert(kernel::Event::key(event));
+    }
+
+    fn decide(
+        &self,
+        loaded: &mut Loaded,
+        received: &Received<Note>,
+        now: Timestamp,
+        ids: &dyn Ids,
+    ) -> Result<Effects<Note>, Refused> {
+        let (event, id) = (&received.event, received.metadata.id);
+        self.seen().decided.push(id);
+        let (key, topic) = (kernel::Event::key(event), kernel::Event::topic(event));
+        let number = match event {
+            Note::Noted(Noted { number, .. }) => *number,
+            Note::Late(it) | Note::Echoed(it) | Note::Labelled(it) => it.number,
+            Note::Unlabelled(_) => -1,
+        };
+        loaded.effects.push(Effect { event: id, topic, key: key.clone(), number });
+        let mut effects = Effects::none();
+        let Note::Noted(noted) = event else { return Ok(effects) };
+        let tally = loaded.tallies.get_mut(&key).expect("loaded");
+        tally.notes += 1;
+        effects.publish(ids, &mut tally.echoes, Note::Echoed(Numbered { key: key.clone(), number }));
+        match noted.mood.split_once(':').unwrap_or((&noted.mood, "")) {
+            ("refuse", _) => return Err(Refused("as asked".into())),
+            ("panic", _) => panic!("as asked"),
+            ("fault", _) => loaded.fault = true,
+            ("call", behaviour) => effects.intend(NewIntent {
+                key,
+                kind: "call",
+                payload: serde_json::json!({"behaviour": behaviour, "number": number}),
+                subject: Some("somebody".into()),
+                due_at: if behaviour == "later" { now.plus(Duration::from_hours(1)) } else { now },
+            }),
+            ("withdraw", _) => effects.intents.push(IntentChange::Withdraw { key }),
+            ("wake", _) => effects.intents.push(IntentChange::Wake { subject: "somebody".into() }),
+            _ => {}
+        }
+        Ok(effects)
+    }
+}
+
+impl Worker for Reader {
+    type Outcome = String;
+
+    fn intent_keys(&self, intent: &Intent, keys: &mut BTreeSet<String>) {
+        keys.insert(intent.key.clone());
+    }
+
+    fn conclude(
+        &self,
+        loaded: &mut Loaded,
+        intent: &Intent,
+        outcome: String,
+        _: Timestamp,
+        _: &dyn Ids,
+    ) -> Effects<Note> {
+        loaded.fault |= outcome == "cannot be saved";
+        loaded.outcomes.push(Call { key: intent.key.clone(), kind: outcome, attempt: intent.attempts });
+        Effects::none()
+    }
+}
+
+impl Perform<Reader> for Reader {
+    async fn perform(&self, intent: &Intent) -> Result<String, Retry> {
+        let number = intent.payload["number"].as_i64().unwrap_or_default();
+        self.seen().calls.push(Call {
+            key: intent.key.clone(),
+            kind: number.to_string(),
+            attempt: intent.attempts,
+        });
+        let behaviour = intent.payload["behaviour"].as_str().unwrap_or_default();
+        match behaviour.split_once(' ').unwrap_or((behaviour, "")) {
+            ("fail", times) if intent.attempts <= times.parse().unwrap_or(1) => {
+                Err(Retry { reason: "the outside is away".into(), after: None, outage: true })
+            }
+            ("panic", _) if intent.attempts == 1 => panic!("as asked"),
+            ("hang", _) => {
+                self.release.acquire().await.expect("never closed").forget();
+                Ok(number.to_string())
+            }
+            ("unsavable", _) => Ok("cannot be saved".into()),
+            _ => Ok(number.to_string()),
+        }
+    }
+}
+
+/// The tables.
+#[derive(Debug)]
+pub struct Tables;
+
+impl Repository<Reader> for Tables {
+    async fn load(
+        &self,
+        connection: &mut PgConnection,
+        keys: &BTreeSet<String>,
+    ) -> Result<Loaded, StoreError> {
+        let names: Vec<&String> = keys.iter().collect();
+        sqlx::query("INSERT INTO tally (key) SELECT * FROM unnest($1::text[]) ON CONFLICT DO NOTHING")
+            .bind(&names)
+            .execute(&mut *connection)
+            .await
+            .map_err(StoreError::doing("begin tallies"))?;
+        let rows: Vec<(String, i64, i64)> = sqlx::query_as(
+            "SELECT key, notes, echoes FROM tally WHERE key = ANY($1) ORDER BY key FOR UPDATE",
+        )
+        .bind(&names)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(StoreError::doing("load tallies"))?;
+        let tally = |(key, notes, echoes)| (key, Tally { notes, echoes: Sequence(echoes) });
+        Ok(Loaded { tallies: rows.into_iter().map(tally).collect(), ..Loaded::default() })
+    }
+
+    async fn save(&self, connection: &mut PgConnection, loaded: Loaded) -> Result<(), StoreError> {
+        if loaded.fault {
+            return Err(StoreError::Impossible {
+                table: "tally",
+                key: "any".into(),
+                detail: "as asked".into(),
+            });
+        }
+        let tallies = || loaded.tallies.iter();
+        sqlx::query(
+            "UPDATE tally SET notes = new.notes, echoes = new.echoes
+             FROM unnest($1::text[], $2::int8[], $3::int8[]) AS new (key, notes, echoes) WHERE tally.key = new.key",
+        )
+        .bind(tallies().map(|(key, _)| key.clone()).collect::<Vec<_>>())
+        .bind(tallies().map(|(_, tally)| tally.notes).collect::<Vec<_>>())
+        .bind(tallies().map(|(_, tally)| tally.echoes.0).collect::<Vec<_>>())
+        .execute(&mut *connection)
+        .await
+        .map_err(StoreError::doing("save tallies"))?;
+        sqlx::query(
+            "INSERT INTO effect (event_id, topic, key, number)
+             SELECT event_id, topic, key, number
+             FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int8[]) WITH ORDINALITY AS new (event_id, topic, key, number, n)
+             ORDER BY n",
+        )
+        .bind(loaded.effects.iter().map(|effect| effect.event.0).collect::<Vec<Uuid>>())
+        .bind(loaded.effects.iter().map(|effect| effect.topic).collect::<Vec<_>>())
+        .bind(loaded.effects.iter().map(|effect| effect.key.clone()).collect::<Vec<_>>())
+        .bind(loaded.effects.iter().map(|effect| effect.number).collect::<Vec<_>>())
+        .execute(&mut *connection)
+        .await
+        .map_err(StoreError::doing("save effects"))?;
+        for outcome in &loaded.outcomes {
+            sqlx::query("INSERT INTO outcome (key, kind, attempt) VALUES ($1, $2, $3)")
+                .bind(&outcome.key)
+                .bind(&outcome.kind)
+                .bind(outcome.attempt)
+                .execute(&mut *connection)
+                .await
+                .map_err(StoreError::doing("save outcomes"))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,166 @@
+//! Settings every program has; flags and environment, by clap. Flatten them into a service's own `Config`:
+//! `#[command(flatten)] pub http: HttpArgs`. Each can be made in code too, for tests and for several services in one process.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::str::FromStr;
+
+use axum::http::HeaderValue;
+use clap::{ArgAction, Args, ValueEnum};
+
+/// Text that is never printed.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps `text` from being printed by accident.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text; for the one who connects with it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl FromStr for Secret {
+    type Err = Infallible;
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self::new(text))
+    }
+}
+
+/// Where the program answers HTTP.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "HTTP")]
+pub struct HttpArgs {
+    /// Address to listen on. There is no authentication: think before opening it to a network
+    #[arg(long, env = "HTTP_ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    pub http_addr: IpAddr,
+
+    /// Port to listen on; 0 for any free one [default: the service's own]
+    #[arg(long, env = "HTTP_PORT")]
+    pub http_port: Option<u16>,
+
+    /// Most connections at a time; more wait in the system's queue
+    #[arg(long, env = "HTTP_CONNECTIONS_MAX", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
+    pub http_connections_max: u32,
+}
+
+impl Default for HttpArgs {
+    fn default() -> Self {
+        Self { http_addr: IpAddr::V4(Ipv4Addr::LOCALHOST), http_port: None, http_connections_max: 4096 }
+    }
+}
+
+impl HttpArgs {
+    /// On `port` of loopback; 0 for any free one.
+    pub fn loopback(port: u16) -> Self {
+        Self { http_port: Some(port), ..Self::default() }
+    }
+}
+
+/// Which web pages may call the program.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "HTTP")]
+pub struct CorsArgs {
+    /// Origins whose pages may call, separated by commas, or `*` [default: none]
+    #[arg(long, env = "CORS_ORIGINS", value_delimiter = ',', value_parser = parse_origin)]
+    pub cors_origins: Vec<String>,
+}
+
+fn parse_origin(text: &str) -> Result<String, String> {
+    let (scheme, host) = text.split_once("://").unwrap_or_default();
+    let well_formed = matches!(scheme, "http" | "https") && !host.is_empty() && !host.contains('/');
+    if (text == "*" || well_formed) && HeaderValue::from_str(text).is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err("an origin is * or looks like https://shop.example".to_owned())
+    }
+}
+
+/// The service's own database.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Database")]
+pub struct DatabaseArgs {
+    /// Where the data is: postgres://role:password@host:port/database
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Secret,
+
+    /// As whom to migrate; the running role then gets only SELECT, INSERT, UPDATE and DELETE [default: the running role]
+    #[arg(long, env = "DATABASE_ADMIN_URL", hide_env_values = true)]
+    pub database_admin_url: Option<Secret>,
+
+    /// Apply migrations at start; `--migrate=false` leaves them to somebody else
+    #[arg(long, env = "MIGRATE", default_value_t = true, action = ArgAction::Set, num_args = 0..=1,
+          default_missing_value = "true", require_equals = true)]
+    pub migrate: bool,
+
+    /// Most connections at a time
+    #[arg(long, env = "DATABASE_POOL_SIZE", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub database_pool_size: u32,
+}
+
+impl DatabaseArgs {
+    /// The defaults, with the data at `url`.
+    pub fn at(url: impl Into<String>) -> Self {
+        Self {
+            database_url: Secret::new(url),
+            database_admin_url: None,
+            migrate: true,
+            database_pool_size: 10,
+        }
+    }
+}
+
+/// What the program tells about itself.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Telemetry")]
+pub struct TelemetryArgs {
+    /// How logs are written (to standard error); auto: text on a terminal, JSON lines elsewhere
+    #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Auto)]
+    pub log_format: LogFormat,
+
+    /// What is logged, in the syntax of tracing's EnvFilter, such as info,order=debug
+    #[arg(long, env = "RUST_LOG", default_value = "info", value_parser = parse_filter)]
+    pub log: String,
+}
+
+impl Default for TelemetryArgs {
+    fn default() -> Self {
+        Self { log_format: LogFormat::Auto, log: "info".to_owned() }
+    }
+}
+
+fn parse_filter(text: &str) -> Result<String, String> {
+    tracing_subscriber::EnvFilter::builder()
+        .parse(text)
+        .map(|_| text.to_owned())
+        .map_err(|error| error.to_string())
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON lines elsewhere.
+    #[default]
+    Auto,
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}

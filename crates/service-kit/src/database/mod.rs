@@ -1,0 +1,118 @@
+//! The service's own database: pool, migrations, health.
+
+mod errors;
+mod migrate;
+mod watch;
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio::sync::watch as channel;
+
+use crate::Lifecycle;
+use crate::config::DatabaseArgs;
+
+pub use errors::is_outage;
+pub use migrate::{MigrationError, migrate};
+
+/// How long a caller waits for a connection.
+const ACQUIRE_WITHIN: Duration = Duration::from_millis(1_400);
+/// A connection idle for longer is asked whether it still works before it is used.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+
+/// A setting of the database is wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// The text is no URL of a Postgres database; it is not shown, for it holds a password.
+    #[error("{setting} is not of the form postgres://role:password@host:port/database")]
+    BadUrl {
+        /// Flag and environment variable.
+        setting: &'static str,
+        /// Why not.
+        #[source]
+        source: sqlx::Error,
+    },
+}
+
+/// The database of a running service. Opening never waits: while the server is away the service runs and is not ready.
+#[derive(Clone, Debug)]
+pub struct Database {
+    pool: PgPool,
+    migrated: channel::Receiver<bool>,
+}
+
+impl Database {
+    /// Makes the pool, applies `migrators` in the background (in their order, as soon as the server answers) and watches the
+    /// server; both show in `/readyz` as `migrations` and `database`. Fails only for a setting that is wrong.
+    pub fn open(
+        args: &DatabaseArgs,
+        lifecycle: &Lifecycle,
+        migrators: Vec<&'static Migrator>,
+    ) -> Result<Self, DatabaseError> {
+        let running =
+            options(args.database_url.reveal(), "--database-url (DATABASE_URL)", lifecycle.service())?;
+        let admin = match &args.database_admin_url {
+            Some(url) => {
+                Some(options(url.reveal(), "--database-admin-url (DATABASE_ADMIN_URL)", lifecycle.service())?)
+            }
+            None => None,
+        };
+        watch::spawn(lifecycle, running.clone());
+        let migrated = migrate::spawn(lifecycle, args.migrate, running.clone(), admin, migrators);
+        let pool = pool(running, args.database_pool_size);
+        Ok(Self { pool, migrated })
+    }
+
+    /// The pool; waits at most 1.4 s for a connection.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Waits until the migrations are applied; loops begin with it. For ever when the service stops before.
+    pub async fn migrated(&self) {
+        if self.migrated.clone().wait_for(|done| *done).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// A pool as services use it, without migrations and health; for tools and tests.
+pub fn connect(url: &str, application: &str, size: u32) -> Result<PgPool, DatabaseError> {
+    Ok(pool(options(url, "the database URL", application)?, size))
+}
+
+fn options(url: &str, setting: &'static str, application: &str) -> Result<PgConnectOptions, DatabaseError> {
+    if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+        return Err(DatabaseError::BadUrl {
+            setting,
+            source: sqlx::Error::Configuration("another scheme".into()),
+        });
+    }
+    let parsed: PgConnectOptions = url.parse().map_err(|source| DatabaseError::BadUrl { setting, source })?;
+    Ok(parsed.application_name(application))
+}
+
+fn pool(options: PgConnectOptions, size: u32) -> PgPool {
+    // Bounds for what a service does with its own data; migrations run without.
+    let options = options.options([
+        ("statement_timeout", "10s"),
+        ("lock_timeout", "5s"),
+        ("idle_in_transaction_session_timeout", "15s"),
+    ]);
+    PgPoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(ACQUIRE_WITHIN)
+        // A ping before each use costs a round trip; a connection used a moment ago has proved itself.
+        .test_before_acquire(false)
+        .before_acquire(|connection, metadata| {
+            Box::pin(async move {
+                if metadata.idle_for > TRUSTED_IDLE {
+                    sqlx::Connection::ping(connection).await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_lazy_with(options)
+}

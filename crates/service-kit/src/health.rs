@@ -1,0 +1,173 @@
+//! What a service depends on and how it is: the source of `/readyz`.
+//!
+//! Loops report; nobody asks. `unavailable` (503) means that callers cannot be served: a critical dependency is down, a
+//! loop ended, or the service is stopping. Everything else that is wrong is `degraded` in a 200.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::http::StatusCode;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+/// Whether callers can be served without a dependency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Importance {
+    /// Nothing works without it.
+    Critical,
+    /// Work waits for it, callers do not.
+    Degradable,
+}
+
+/// How a dependency is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Works.
+    Ok,
+    /// Works badly, or not, and callers are served all the same.
+    Degraded,
+    /// Does not work, and callers cannot be served.
+    Down,
+}
+
+/// One dependency in `/readyz`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct DependencyHealth {
+    /// How it is.
+    pub status: Status,
+    /// Why, when it is not `ok`.
+    pub detail: Option<String>,
+}
+
+/// How the service is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Readiness {
+    /// All well.
+    Ready,
+    /// Callers are served, some work waits.
+    Degraded,
+    /// Callers cannot be served.
+    Unavailable,
+}
+
+/// The answer of `/readyz`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct HealthReport {
+    /// The worst that the dependencies mean to callers.
+    pub status: Readiness,
+    /// By name.
+    pub dependencies: BTreeMap<&'static str, DependencyHealth>,
+}
+
+/// The dependencies of one service; clones share them.
+#[derive(Clone, Debug)]
+pub struct Health {
+    service: &'static str,
+    dependencies: Arc<RwLock<BTreeMap<&'static str, DependencyHealth>>>,
+    shutdown: CancellationToken,
+}
+
+/// Says how one dependency is. Cheap: nothing is written or logged unless it changed.
+#[derive(Clone, Debug)]
+pub struct Reporter {
+    health: Health,
+    name: &'static str,
+    importance: Importance,
+}
+
+impl Health {
+    /// Without dependencies yet; unavailable once `shutdown` is cancelled.
+    pub fn new(service: &'static str, shutdown: CancellationToken) -> Self {
+        Self { service, dependencies: Arc::default(), shutdown }
+    }
+
+    /// Adds a dependency; it counts as failing until its reporter says otherwise.
+    pub fn dependency(&self, name: &'static str, importance: Importance) -> Reporter {
+        let reporter = Reporter { health: self.clone(), name, importance };
+        self.write(name, reporter.failing("not seen yet".to_owned()));
+        reporter
+    }
+
+    /// How the service is now.
+    pub fn report(&self) -> HealthReport {
+        let dependencies = self.dependencies.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let any = |status| dependencies.values().any(|dependency| dependency.status == status);
+        let status = if self.shutdown.is_cancelled() || any(Status::Down) {
+            Readiness::Unavailable
+        } else if any(Status::Degraded) {
+            Readiness::Degraded
+        } else {
+            Readiness::Ready
+        };
+        HealthReport { status, dependencies }
+    }
+
+    /// A part of the service that never comes back by itself.
+    pub(crate) fn ended(&self, name: &'static str, how: String) {
+        self.write(name, DependencyHealth { status: Status::Down, detail: Some(how) });
+    }
+
+    fn write(&self, name: &'static str, new: DependencyHealth) {
+        let mut dependencies = self.dependencies.write().unwrap_or_else(PoisonError::into_inner);
+        let old = dependencies.insert(name, new.clone());
+        drop(dependencies);
+        let up = if new.status == Status::Ok { 1.0 } else { 0.0 };
+        metrics::gauge!("dependency_up", "service" => self.service, "dependency" => name).set(up);
+        let (service, detail) = (self.service, new.detail.unwrap_or_default());
+        match (old.map(|old| old.status), new.status) {
+            (None, _) => {}
+            (Some(old), new) if old == new => {}
+            (Some(_), Status::Ok) => tracing::info!(service, dependency = name, "a dependency works"),
+            (Some(_), Status::Degraded | Status::Down) => {
+                tracing::warn!(service, dependency = name, detail, "a dependency fails");
+            }
+        }
+    }
+}
+
+impl Reporter {
+    /// It works.
+    pub fn ok(&self) {
+        self.set(DependencyHealth { status: Status::Ok, detail: None });
+    }
+
+    /// It works badly; callers are served.
+    pub fn degraded(&self, reason: impl Into<String>) {
+        self.set(DependencyHealth { status: Status::Degraded, detail: Some(reason.into()) });
+    }
+
+    /// It does not work: `down` for a critical dependency, `degraded` for any other.
+    pub fn down(&self, reason: impl Into<String>) {
+        self.set(self.failing(reason.into()));
+    }
+
+    fn failing(&self, reason: String) -> DependencyHealth {
+        let status = match self.importance {
+            Importance::Critical => Status::Down,
+            Importance::Degradable => Status::Degraded,
+        };
+        DependencyHealth { status, detail: Some(reason) }
+    }
+
+    fn set(&self, new: DependencyHealth) {
+        let unchanged = {
+            let dependencies = self.health.dependencies.read().unwrap_or_else(PoisonError::into_inner);
+            dependencies.get(self.name) == Some(&new)
+        };
+        if !unchanged {
+            self.health.write(self.name, new);
+        }
+    }
+}
+
+impl HealthReport {
+    /// 200, or 503 when callers cannot be served.
+    pub fn status_code(&self) -> StatusCode {
+        match self.status {
+            Readiness::Ready | Readiness::Degraded => StatusCode::OK,
+            Readiness::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Rules that hold on every route: bounded bodies, answers in time, no panic that ends a connection, and no error that is
+//! not a problem.
+
+use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures::{FutureExt as _, StreamExt as _};
+
+use crate::Problem;
+use crate::extract::{BODY_BYTES_MAX, too_large};
+use crate::problem::{MEDIA_TYPE, RETRY_AFTER};
+
+/// How long a caller may take to send its body.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
+/// How much of a body that is too large is read on, so that its sender gets to read the answer.
+const DISCARD_BYTES_MAX: usize = 1024 * 1024;
+
+pub(super) struct Limits {
+    pub(super) answer_within: Duration,
+    pub(super) unhurried: HashSet<&'static str>,
+}
+
+/// 503 when the answer does not begin in time.
+pub(super) async fn answer_in_time(
+    State(limits): State<Arc<Limits>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let route = request.extensions().get::<MatchedPath>();
+    if route.is_some_and(|route| limits.unhurried.contains(route.as_str())) {
+        return next.run(request).await;
+    }
+    match tokio::time::timeout(limits.answer_within, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::unavailable(RETRY_AFTER, "no answer in time; try again").into_response(),
+    }
+}
+
+/// 500 for a panic in a handler; the panic hook has logged it.
+pub(super) async fn catch_panic(request: Request, next: Next) -> Response {
+    match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(_) => Problem::internal_silent().into_response(),
+    }
+}
+
+/// 413 over [`BODY_BYTES_MAX`], whether the handler wants the body or not; 408 for one that never ends.
+pub(super) async fn bound_body(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match tokio::time::timeout(BODY_WITHIN, whole(&parts.headers, body)).await {
+        Ok(Ok(body)) => next.run(Request::from_parts(parts, Body::from(body))).await,
+        Ok(Err(problem)) => problem.into_response(),
+        Err(_) => {
+            let detail = format!("the body did not arrive within {BODY_WITHIN:?}");
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", "Request too slow", detail).into_response()
+        }
+    }
+}
+
+async fn whole(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+    let announced =
+        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let asks_first = headers.contains_key(header::EXPECT);
+    if asks_first && announced.is_some_and(|length| length > BODY_BYTES_MAX) {
+        return Err(too_large());
+    }
+    let mut chunks = body.into_data_stream();
+    let (mut bytes, mut length) = (Vec::new(), 0_usize);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Problem::malformed_json("the body ended before its end"))?;
+        length = length.saturating_add(chunk.len());
+        if length <= BODY_BYTES_MAX {
+            bytes.extend_from_slice(&chunk);
+        } else if length > DISCARD_BYTES_MAX {
+            break;
+        }
+    }
+    if length > BODY_BYTES_MAX { Err(too_large()) } else { Ok(bytes.into()) }
+}
+
+/// Turns a bare error of the framework (405, an extractor that is not ours) into a problem; its headers, `Allow`, stay.
+pub(super) async fn only_problems(request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let response = next.run(request).await;
+    let status = response.status();
+    let answers_itself = response.headers().get(header::CONTENT_TYPE).is_some_and(|media_type| {
+        let media_type = media_type.as_bytes();
+        media_type == MEDIA_TYPE.as_bytes() || media_type.starts_with(b"application/json")
+    });
+    if !(status.is_client_error() || status.is_server_error()) || answers_itself {
+        return response;
+    }
+    let problem = match status {
+        StatusCode::METHOD_NOT_ALLOWED => {
+            let detail = format!("{method} is not allowed here; the Allow header names what is");
+            Problem::new(status, "method-not-allowed", "Method not allowed", detail)
+        }
+        _ => Problem::new(status, "refused", "Refused", status.canonical_reason().unwrap_or("refused")),
+    };
+    let mut replaced = problem.into_response();
+    let kept = response
+        .headers()
+        .iter()
+        .filter(|(name, _)| **name == header::ALLOW || **name == header::RETRY_AFTER);
+    replaced.headers_mut().extend(kept.map(|(name, value)| (name.clone(), value.clone())));
+    replaced
+}

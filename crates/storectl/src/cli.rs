@@ -1,0 +1,184 @@
+//! The command line.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use messaging::admin::Outcome;
+
+use crate::{schemas, topics};
+
+/// Tools of the store: schemas and topics
+#[derive(Debug, Parser)]
+#[command(name = "storectl", version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The Avro schemas of the events
+    #[command(subcommand)]
+    Schemas(Schemas),
+    /// The topics in Kafka
+    #[command(subcommand)]
+    Topics(Topics),
+}
+
+#[derive(Debug, Subcommand)]
+enum Schemas {
+    /// Check names, docs, examples, compatibility and golden bytes; needs no registry. Exits with 1 on a finding
+    Check {
+        /// Folder of the schemas
+        #[arg(long, default_value = "schemas")]
+        dir: PathBuf,
+    },
+    /// Make every new or changed schema a release: published/<topic>/<Record>/<n>.avsc and its golden bytes
+    Publish {
+        /// Folder of the schemas
+        #[arg(long, default_value = "schemas")]
+        dir: PathBuf,
+    },
+    /// Register the schemas of this build, one subject a record, and fix their compatibility at FULL_TRANSITIVE
+    Push {
+        /// Address of the schema registry's Confluent-compatible API
+        #[arg(long, env = "REGISTRY_URL")]
+        registry_url: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Topics {
+    /// Make the topics that are not there yet. Exits with 1 when one has another number of partitions
+    Create {
+        /// Kafka brokers, host:port, comma separated
+        #[arg(long, env = "KAFKA_BOOTSTRAP")]
+        kafka_bootstrap: String,
+        /// Put before the name of every topic (several stores on one cluster)
+        #[arg(long, env = "TOPIC_PREFIX", default_value = "", value_parser = prefix)]
+        prefix: String,
+        /// Partitions of each topic, fixed for its life
+        #[arg(long, env = "TOPIC_PARTITIONS", default_value_t = topics::PARTITIONS,
+              value_parser = clap::value_parser!(i32).range(1..=1000))]
+        partitions: i32,
+    },
+}
+
+/// Does what was asked; `out` gets the answer. `FAILURE`: it was done, and the answer is no.
+pub async fn run(cli: Cli, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Schemas(Schemas::Check { dir }) => Ok(check(&dir, out)?),
+        Command::Schemas(Schemas::Publish { dir }) => Ok(publish(&dir, out)?),
+        Command::Schemas(Schemas::Push { registry_url }) => {
+            for schemas::Pushed { subject, id } in schemas::push(&registry_url).await? {
+                writeln!(out, "{subject} has the id {id}, FULL_TRANSITIVE")?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Topics(Topics::Create { kafka_bootstrap, prefix, partitions }) => {
+            create(&kafka_bootstrap, &prefix, partitions, out).await
+        }
+    }
+}
+
+fn check(dir: &Path, out: &mut impl Write) -> io::Result<ExitCode> {
+    let schemas::Report { records, findings } = schemas::check(dir);
+    for finding in &findings {
+        writeln!(out, "{finding}")?;
+    }
+    if findings.is_empty() {
+        writeln!(out, "{records} schemas are in order")?;
+        Ok(ExitCode::SUCCESS)
+    } else {
+        writeln!(out, "{} findings in {records} schemas", findings.len())?;
+        Ok(ExitCode::FAILURE)
+    }
+}
+
+fn publish(dir: &Path, out: &mut impl Write) -> io::Result<ExitCode> {
+    match schemas::publish(dir) {
+        Ok(published) => {
+            for schemas::Published { record, version, file } in &published {
+                writeln!(out, "{record} {version}: wrote {}", file.display())?;
+            }
+            writeln!(out, "{} files written", published.len())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(findings) => {
+            for finding in &findings {
+                writeln!(out, "{finding}")?;
+            }
+            writeln!(out, "nothing was published")?;
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+async fn create(
+    bootstrap: &str,
+    prefix: &str,
+    partitions: i32,
+    out: &mut impl Write,
+) -> anyhow::Result<ExitCode> {
+    let mut code = ExitCode::SUCCESS;
+    for topic in topics::create(bootstrap, prefix, partitions).await? {
+        match topic.outcome {
+            Outcome::Made => writeln!(out, "{}: made, {partitions} partitions", topic.name)?,
+            Outcome::AlreadyThere => writeln!(out, "{}: already there", topic.name)?,
+            Outcome::OtherPartitions { found } => {
+                code = ExitCode::FAILURE;
+                writeln!(
+                    out,
+                    "{}: has {found} partitions, not {partitions}: keep {found}, more would break the order of keys",
+                    topic.name
+                )?;
+            }
+        }
+    }
+    Ok(code)
+}
+
+/// What Kafka takes in a name, and short enough to leave room for one.
+fn prefix(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if text.len() <= 100 && text.bytes().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected up to 100 of A-Z a-z 0-9 . _ -".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed_and_every_argument_is_explained() {
+        let mut command = Cli::command();
+        command.build();
+        let mut open = vec![command];
+        while let Some(command) = open.pop() {
+            assert!(command.get_about().is_some(), "{} has no help", command.get_name());
+            for argument in command.get_arguments() {
+                assert!(
+                    argument.get_help().is_some(),
+                    "{} {} has no help",
+                    command.get_name(),
+                    argument.get_id()
+                );
+            }
+            open.extend(command.get_subcommands().cloned());
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_names_the_setting() {
+        let args = ["storectl", "topics", "create", "--kafka-bootstrap", "k:1", "--prefix", "a b"];
+        let error = Cli::try_parse_from(args).unwrap_err().to_string();
+        assert!(error.contains("--prefix") && error.contains("a b"), "{error}");
+    }
+}

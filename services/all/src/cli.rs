@@ -1,0 +1,51 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use service_kit::config::TelemetryArgs;
+use tokio_util::sync::CancellationToken;
+
+/// The whole store in one process, with a Kafka, a schema registry and a Postgres of its own.
+#[derive(Debug, Parser)]
+#[command(name = "counterflow", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// What it tells about itself.
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Plays a scripted day at the store, prints it as a story, checks what came of it; exit code 1 when anything differs
+    Demo {
+        /// Folder for the data of the day; wiped before and after
+        #[arg(long, default_value = ".stack/demo")]
+        dir: PathBuf,
+    },
+    /// Keeps the store running on ports 8101 to 8105 until Ctrl-C; its data is there again at the next start
+    Run {
+        /// Folder for the data
+        #[arg(long, default_value = ".stack/run")]
+        dir: PathBuf,
+    },
+}
+
+impl Cli {
+    /// What is logged: for people who watch a store only what they must know, unless they ask for more.
+    pub fn telemetry(&self) -> TelemetryArgs {
+        let quiet = self.telemetry.log == TelemetryArgs::default().log;
+        let log = if quiet { "error".to_owned() } else { self.telemetry.log.clone() };
+        TelemetryArgs { log, ..self.telemetry.clone() }
+    }
+
+    /// Does what was asked.
+    pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        match self.command {
+            Command::Demo { dir } => Box::pin(crate::demo::play(&dir, shutdown)).await,
+            Command::Run { dir } => Box::pin(crate::run::keep_running(&dir, shutdown)).await,
+        }
+    }
+}

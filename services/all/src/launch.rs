@@ -1,0 +1,224 @@
+//! Starts the four services and the payment gateway in this process, on given real parts.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use kernel::Ids as _;
+use kernel::clock::SystemIds;
+use messaging::Settings;
+use order::config::OrderArgs;
+use service_kit::Running;
+use service_kit::config::{CorsArgs, DatabaseArgs, HttpArgs, Secret, TelemetryArgs};
+use stack::Endpoints;
+use tokio_util::sync::CancellationToken;
+
+/// What a store is started with.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Kafka, registry, Postgres.
+    pub endpoints: Endpoints,
+    /// Before every topic and group.
+    pub topic_prefix: String,
+    /// Before the name of every database and role: letters, digits, `_`.
+    pub database_prefix: String,
+    /// Partitions of each topic.
+    pub partitions: i32,
+    /// Ports of order, inventory, billing, email and payment gateway; 0 for any free one.
+    pub ports: [u16; 5],
+    /// Folder of the gateway's ledger and of written mails.
+    pub dir: PathBuf,
+    /// How orders are treated.
+    pub orders: OrderArgs,
+    /// Where mails go; written to a folder when there is none.
+    pub smtp_url: Option<String>,
+}
+
+/// The ports of the services, in the order of [`Plan::ports`].
+pub const PORTS: [u16; 5] = [8101, 8102, 8103, 8104, 8105];
+
+/// The programs of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Program {
+    /// Takes orders.
+    Order,
+    /// Keeps stock.
+    Inventory,
+    /// Takes payment.
+    Billing,
+    /// Sends mails.
+    Email,
+    /// Stands for the bank.
+    PaymentGateway,
+}
+
+impl Program {
+    /// Each of them.
+    pub const ALL: [Self; 5] =
+        [Self::Order, Self::Inventory, Self::Billing, Self::Email, Self::PaymentGateway];
+
+    /// As it is named everywhere.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Order => "order",
+            Self::Inventory => "inventory",
+            Self::Billing => "billing",
+            Self::Email => "email",
+            Self::PaymentGateway => "payment-gateway",
+        }
+    }
+}
+
+/// A running store.
+pub struct Store {
+    plan: Plan,
+    shutdown: CancellationToken,
+    databases: [DatabaseArgs; 4],
+    programs: [Option<Running>; 5],
+    addresses: [String; 5],
+}
+
+/// Registers the schemas and makes topics and databases where they are missing.
+pub async fn prepare(plan: &Plan) -> anyhow::Result<[DatabaseArgs; 4]> {
+    let (schemas, topics, databases) = tokio::join!(
+        storectl::schemas::push(&plan.endpoints.registry_url),
+        storectl::topics::create(&plan.endpoints.kafka_bootstrap, &plan.topic_prefix, plan.partitions),
+        make_databases(plan),
+    );
+    schemas.context("cannot register the schemas")?;
+    topics.context("cannot create the topics")?;
+    databases
+}
+
+async fn make_databases(plan: &Plan) -> anyhow::Result<[DatabaseArgs; 4]> {
+    let of = |name: &'static str| async move {
+        let database = format!("{}{name}", plan.database_prefix);
+        let (admin, password) = (&plan.endpoints.postgres_admin_url, SystemIds.next().simple().to_string());
+        let url = stack::create_service_database(admin, &database, &database, &password, false).await?;
+        let server = admin.rsplit_once('/').map_or(admin.as_str(), |(server, _)| server);
+        let admin_url = Some(Secret::new(format!("{server}/{database}")));
+        Ok::<_, anyhow::Error>(DatabaseArgs { database_admin_url: admin_url, ..DatabaseArgs::at(url) })
+    };
+    Ok([of("order").await?, of("inventory").await?, of("billing").await?, of("email").await?])
+}
+
+impl Store {
+    /// Prepares what is missing and starts all five programs.
+    pub async fn start(plan: Plan) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(&plan.dir)
+            .with_context(|| format!("cannot make the folder {}", plan.dir.display()))?;
+        let databases = prepare(&plan).await?;
+        let addresses = Default::default();
+        let mut store = Self {
+            plan,
+            shutdown: CancellationToken::new(),
+            databases,
+            programs: Default::default(),
+            addresses,
+        };
+        // The gateway first: billing is told where it is.
+        for program in
+            [Program::PaymentGateway, Program::Inventory, Program::Billing, Program::Email, Program::Order]
+        {
+            store.start_program(program).await?;
+        }
+        Ok(store)
+    }
+
+    /// Where a program answers: `http://127.0.0.1:PORT`.
+    pub fn url(&self, program: Program) -> &str {
+        &self.addresses[program as usize]
+    }
+
+    /// How the store was started.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Limits and addresses of messaging, as every service has them.
+    pub fn settings(&self) -> Settings {
+        let endpoints = &self.plan.endpoints;
+        let topic_prefix = self.plan.topic_prefix.clone();
+        Settings { topic_prefix, ..Settings::new(&endpoints.kafka_bootstrap, &endpoints.registry_url) }
+    }
+
+    /// The database of a service, as it is given to the service.
+    pub fn database(&self, program: Program) -> Option<&DatabaseArgs> {
+        self.databases.get(program as usize)
+    }
+
+    /// Stops one program as Ctrl-C would.
+    pub async fn stop_program(&mut self, program: Program) {
+        if let Some(running) = self.programs[program as usize].take() {
+            running.stop().await;
+        }
+    }
+
+    /// Starts one program; where it was before, when it was started before.
+    pub async fn start_program(&mut self, program: Program) -> anyhow::Result<()> {
+        let before = self.addresses[program as usize].rsplit(':').next().and_then(|port| port.parse().ok());
+        let http = HttpArgs::loopback(before.unwrap_or(self.plan.ports[program as usize]));
+        let running =
+            self.launch(program, http).await.with_context(|| format!("cannot start {}", program.name()))?;
+        self.addresses[program as usize] = running.url();
+        self.programs[program as usize] = Some(running);
+        Ok(())
+    }
+
+    /// Stops everything.
+    pub async fn stop(mut self) {
+        self.shutdown.cancel();
+        for program in Program::ALL {
+            self.stop_program(program).await;
+        }
+    }
+
+    async fn launch(&self, program: Program, http: HttpArgs) -> anyhow::Result<Running> {
+        let (cors, telemetry) = (CorsArgs::default(), TelemetryArgs::default());
+        let (messaging, shutdown) = (self.settings(), self.shutdown.child_token());
+        let database = || self.databases[program as usize].clone();
+        match program {
+            Program::Order => {
+                let orders = self.plan.orders.clone();
+                let config =
+                    order::config::Config { http, cors, database: database(), telemetry, messaging, orders };
+                order::app::start(config, shutdown).await
+            }
+            Program::Inventory => {
+                let config =
+                    inventory::config::Config { http, cors, database: database(), messaging, telemetry };
+                inventory::app::start(config, shutdown).await
+            }
+            Program::Billing => {
+                let gateway = billing::config::GatewayArgs::at(self.url(Program::PaymentGateway))
+                    .map_err(anyhow::Error::msg)?;
+                let config = billing::config::Config {
+                    http,
+                    cors,
+                    database: database(),
+                    messaging,
+                    gateway,
+                    telemetry,
+                };
+                billing::app::start(config, shutdown).await
+            }
+            Program::Email => {
+                let mail = email::config::MailArgs {
+                    smtp_url: self.plan.smtp_url.clone().map(Secret::new),
+                    ..email::config::MailArgs::to_folder(self.plan.dir.join("mail"))
+                };
+                let config =
+                    email::config::Config { http, cors, database: database(), telemetry, messaging, mail };
+                email::app::start(config, shutdown).await
+            }
+            Program::PaymentGateway => {
+                let gateway = payment_gateway::config::GatewayArgs::at(ledger(&self.plan.dir));
+                let config = payment_gateway::config::Config { http, cors, telemetry, gateway };
+                payment_gateway::app::start(config, shutdown).await
+            }
+        }
+    }
+}
+
+fn ledger(dir: &Path) -> PathBuf {
+    dir.join("payment-gateway-ledger.jsonl")
+}

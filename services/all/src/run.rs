@@ -1,0 +1,82 @@
+//! `counterflow run`: the store on its usual ports, until Ctrl-C.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use kernel::Ids as _;
+use kernel::clock::SystemIds;
+use order::config::OrderArgs;
+use stack::{Options, Ports, Progress, Stack};
+use tokio_util::sync::CancellationToken;
+
+use crate::client::Client;
+use crate::launch::{PORTS, Plan, Store};
+
+const READY_WITHIN: Duration = Duration::from_mins(1);
+
+/// Starts everything, says what to try, and waits.
+pub async fn keep_running(dir: &Path, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let options = Options { ports: Ports::FIXED, progress: Progress::Stderr, ..Options::new(dir) };
+    let Some(stack) = shutdown.run_until_cancelled(Stack::start(options)).await else { return Ok(()) };
+    let stack = stack?;
+    let plan = Plan {
+        endpoints: stack.endpoints().clone(),
+        topic_prefix: String::new(),
+        database_prefix: "counterflow_".to_owned(),
+        partitions: storectl::topics::PARTITIONS,
+        ports: PORTS,
+        dir: dir.join("store"),
+        orders: OrderArgs::default(),
+        smtp_url: None,
+    };
+    let outcome = serve(plan, shutdown).await;
+    stack.stop().await?;
+    outcome
+}
+
+async fn serve(plan: Plan, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let mails = plan.dir.join("mail");
+    let Some(store) = shutdown.run_until_cancelled(Store::start(plan)).await else { return Ok(()) };
+    let store = store?;
+    let client = Client::of(&store)?;
+    let outcome = match shutdown.run_until_cancelled(open(&client)).await {
+        None => Ok(()),
+        Some(Err(error)) => Err(error),
+        Some(Ok(())) => {
+            say(&mails)?;
+            shutdown.cancelled().await;
+            Ok(())
+        }
+    };
+    store.stop().await;
+    outcome
+}
+
+/// Something to buy and somebody to buy it, so that the lines below work when pasted.
+async fn open(client: &Client) -> anyhow::Result<()> {
+    client.ready(READY_WITHIN).await?;
+    client.product("espresso-cup", "Espresso cup", 1_290, 1_000).await?;
+    client.customer(CUSTOMER, "Ada Lovelace", "ada@example.org").await
+}
+
+const CUSTOMER: uuid::Uuid = uuid::Uuid::from_u128(0x0192_4f3e_0000_7000_8000_0000_0000_0001);
+
+fn say(mails: &Path) -> anyhow::Result<()> {
+    let order = SystemIds.next();
+    let text = format!(
+        r#"
+The store is open: order :8101  inventory :8102  billing :8103  email :8104  payment gateway :8105
+Mails are written to {mails}. Try:
+
+  curl -s localhost:8101/orders -H 'content-type: application/json' -H 'idempotency-key: {order}' -d '{{"customer_id":"{CUSTOMER}","lines":[{{"sku":"espresso-cup","quantity":2}}],"payment_token":"tok_ok"}}'
+  curl -s 'localhost:8101/orders?limit=1'
+  curl -s localhost:8102/stock/espresso-cup
+
+Other tokens: tok_declined, tok_flaky, tok_slow, tok_timeout_after_charge, tok_capture_fails. Ctrl-C stops everything; the data stays.
+"#,
+        mails = mails.display(),
+    );
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! How the parts of billing are put together, once.
+
+use std::sync::Arc;
+
+use kernel::clock::{SystemClock, SystemIds};
+use messaging::Part;
+use service_kit::{App, Database, Importance, Lifecycle, Reporter, Running};
+use tokio_util::sync::CancellationToken;
+use utoipa::OpenApi as _;
+
+use crate::config::{Config, PORT};
+use crate::consumer::Billing;
+use crate::gateway::HttpGateway;
+use crate::http::{self, ApiDoc, ApiState};
+use crate::store::{MIGRATOR, Payments};
+use crate::worker::Caller;
+
+/// Runs billing until `shutdown` is cancelled.
+pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+    start(config, shutdown).await?.join().await;
+    Ok(())
+}
+
+/// Starts billing; it answers when this returns, and needs neither database nor Kafka for that.
+pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Result<Running> {
+    let lifecycle = Lifecycle::new("billing", shutdown);
+    let database =
+        Database::open(&config.database, &lifecycle, vec![&messaging::migrations::MIGRATOR, &MIGRATOR])?;
+    let gateway = HttpGateway::new(&config.gateway)?;
+    let runtime = messaging::Runtime::new(
+        lifecycle.service(),
+        database.pool().clone(),
+        config.messaging,
+        Arc::new(SystemClock),
+        Arc::new(SystemIds),
+        Arc::new(Dependencies::new(&lifecycle)),
+    );
+    spawn_loops(&lifecycle, &database, &runtime, gateway);
+    let routes = http::routes(ApiState { pool: database.pool().clone() });
+    let app = App::new(&lifecycle, routes, ApiDoc::openapi()).cors(&config.cors);
+    Ok(app.serve(&config.http, PORT).await?)
+}
+
+fn spawn_loops(
+    lifecycle: &Lifecycle,
+    database: &Database,
+    runtime: &messaging::Runtime,
+    gateway: HttpGateway,
+) {
+    let (handler, repository) = (Arc::new(Billing), Arc::new(Payments));
+    let shutdown = lifecycle.shutdown();
+    let consumer =
+        messaging::consumer::run(runtime.clone(), handler.clone(), repository.clone(), shutdown.clone());
+    let relay = messaging::relay::run::<events::Event>(runtime.clone(), shutdown.clone());
+    let caller = Arc::new(Caller::new(gateway));
+    let intents = messaging::intents::run(runtime.clone(), handler, repository, caller, shutdown.clone());
+    lifecycle.spawn("consumer", after_migration(database, lifecycle, consumer));
+    lifecycle.spawn("relay", after_migration(database, lifecycle, relay));
+    lifecycle.spawn("intents", after_migration(database, lifecycle, intents));
+}
+
+fn after_migration(
+    database: &Database,
+    lifecycle: &Lifecycle,
+    work: impl Future<Output = ()> + Send + 'static,
+) -> impl Future<Output = ()> + Send + 'static {
+    let (database, shutdown) = (database.clone(), lifecycle.shutdown().clone());
+    async move {
+        if shutdown.run_until_cancelled(database.migrated()).await.is_some() {
+            work.await;
+        }
+    }
+}
+
+/// The parts messaging depends on, as they appear in `/readyz`.
+struct Dependencies {
+    consumer: Reporter,
+    relay: Reporter,
+    registry: Reporter,
+    gateway: Reporter,
+}
+
+impl Dependencies {
+    fn new(lifecycle: &Lifecycle) -> Self {
+        let dependency = |name| lifecycle.health().dependency(name, Importance::Degradable);
+        let gateway = dependency("payment_gateway");
+        // Nobody asks the gateway how it is; a call that fails will tell.
+        gateway.ok();
+        Self {
+            consumer: dependency(Part::Consumer.name()),
+            relay: dependency(Part::Relay.name()),
+            registry: dependency(Part::Registry.name()),
+            gateway,
+        }
+    }
+}
+
+impl messaging::Status for Dependencies {
+    fn set(&self, part: Part, trouble: Option<&str>) {
+        let reporter = match part {
+            Part::Consumer => &self.consumer,
+            Part::Relay => &self.relay,
+            Part::Registry => &self.registry,
+            Part::Outside => &self.gateway,
+        };
+        match trouble {
+            None => reporter.ok(),
+            Some(reason) => reporter.down(reason),
+        }
+    }
+}

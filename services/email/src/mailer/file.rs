@@ -1,0 +1,41 @@
+//! Mails as files: one `.eml` for each Message-ID.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use lettre::Message;
+
+use super::{Mailer, SendError};
+
+/// A folder that takes mails.
+#[derive(Clone, Debug)]
+pub struct Files {
+    directory: PathBuf,
+}
+
+impl Files {
+    /// Makes the folder when it is not there, and checks that it can be written.
+    pub fn open(directory: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(directory)?;
+        let probe = directory.join(format!(".probe.{}", std::process::id()));
+        std::fs::write(&probe, b"")?;
+        std::fs::remove_file(probe)?;
+        Ok(Self { directory: directory.to_owned() })
+    }
+}
+
+impl Mailer for Files {
+    /// Nobody sees half a mail, and a repeat replaces the first by itself. Left to the operating system to bring to the disk:
+    /// the folder stands for a mail server in demos, no more.
+    async fn send(&self, mail: &Message, message_id: &str) -> Result<(), SendError> {
+        let target = self.directory.join(format!("{message_id}.eml"));
+        let partial = self.directory.join(format!(".{message_id}.{}.partial", std::process::id()));
+        let write = async {
+            tokio::fs::write(&partial, mail.formatted()).await?;
+            tokio::fs::rename(&partial, &target).await
+        };
+        write.await.map_err(|error: io::Error| {
+            SendError::Away(format!("a mail cannot be written: {}", error.kind()))
+        })
+    }
+}

@@ -1,0 +1,85 @@
+//! Puts the parts together. The only place that knows all of them.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use kernel::clock::{SystemClock, SystemIds};
+use messaging::{Part, Runtime, Status};
+use service_kit::{App, Database, Health, Importance, Lifecycle, Reporter, Running};
+use tokio_util::sync::CancellationToken;
+use utoipa::OpenApi as _;
+
+use crate::config::Config;
+use crate::consumer::Inventory;
+use crate::http;
+use crate::store::Postgres;
+
+/// The service's name: consumer group, `ce_source`, label of metrics.
+pub const SERVICE: &str = "inventory";
+/// Where it answers unless told otherwise.
+pub const PORT: u16 = 8102;
+
+/// Runs the service until `shutdown`.
+pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+    start(config, shutdown).await?.join().await;
+    Ok(())
+}
+
+/// Starts the service. Waits for nothing: database, Kafka and registry come when they come, and `/readyz` says so.
+pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Result<Running> {
+    let lifecycle = Lifecycle::new(SERVICE, shutdown);
+    let migrators = vec![&messaging::migrations::MIGRATOR, &crate::MIGRATOR];
+    let database = Database::open(&config.database, &lifecycle, migrators)?;
+    let runtime = Runtime::new(
+        SERVICE,
+        database.pool().clone(),
+        config.messaging.clone(),
+        Arc::new(SystemClock),
+        Arc::new(SystemIds),
+        Arc::new(Dependencies::of(lifecycle.health())),
+    );
+    let (handler, repository) = (Arc::new(Inventory), Arc::new(Postgres));
+    let token = || lifecycle.shutdown().clone();
+    let consumer = messaging::consumer::run(runtime.clone(), handler, repository, token());
+    let relay = messaging::relay::run::<events::Event>(runtime.clone(), token());
+    spawn(&lifecycle, &database, "consumer", consumer);
+    spawn(&lifecycle, &database, "relay", relay);
+    let app = App::new(&lifecycle, http::routes(runtime), http::ApiDoc::openapi()).cors(&config.cors);
+    Ok(app.serve(&config.http, PORT).await?)
+}
+
+/// Runs a loop from the moment the tables are there.
+fn spawn(
+    lifecycle: &Lifecycle,
+    database: &Database,
+    name: &'static str,
+    work: impl Future<Output = ()> + Send + 'static,
+) {
+    let (database, shutdown) = (database.clone(), lifecycle.shutdown().clone());
+    lifecycle.spawn(name, async move {
+        if shutdown.run_until_cancelled(database.migrated()).await.is_some() {
+            work.await;
+        }
+    });
+}
+
+/// What messaging depends on, in `/readyz`: work waits for it, callers do not.
+struct Dependencies(HashMap<Part, Reporter>);
+
+impl Dependencies {
+    fn of(health: &Health) -> Self {
+        let parts = [Part::Consumer, Part::Relay, Part::Registry];
+        Self(parts.map(|part| (part, health.dependency(part.name(), Importance::Degradable))).into())
+    }
+}
+
+impl Status for Dependencies {
+    fn set(&self, part: Part, trouble: Option<&str>) {
+        match (self.0.get(&part), trouble) {
+            (Some(reporter), None) => reporter.ok(),
+            (Some(reporter), Some(reason)) => reporter.down(reason),
+            (None, _) => {}
+        }
+    }
+}

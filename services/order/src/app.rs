@@ -1,0 +1,86 @@
+//! The one place that knows all the parts.
+
+use std::sync::Arc;
+
+use kernel::clock::{SystemClock, SystemIds};
+use messaging::Runtime;
+use service_kit::{App, Database, Lifecycle, Running};
+use tokio_util::sync::CancellationToken;
+use utoipa::OpenApi as _;
+
+use crate::config::Config;
+use crate::consumer::OrderHandler;
+use crate::http::{self, AppState};
+use crate::signals::{Outage, Signals};
+use crate::store::Store;
+use crate::sweeper::Sweeper;
+use crate::watchers::Watchers;
+
+/// The port when none is set.
+pub const PORT: u16 = 8101;
+
+/// Runs the service until `shutdown`.
+pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+    start(config, shutdown).await?.join().await;
+    Ok(())
+}
+
+/// Starts everything. Needs neither database nor Kafka nor registry to be there yet.
+pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Result<Running> {
+    let lifecycle = Lifecycle::new("order", shutdown);
+    let database = Database::open(
+        &config.database,
+        &lifecycle,
+        vec![&messaging::migrations::MIGRATOR, &crate::MIGRATOR],
+    )?;
+    let outage = Outage::default();
+    let runtime = Runtime::new(
+        "order",
+        database.pool().clone(),
+        config.messaging,
+        Arc::new(SystemClock),
+        Arc::new(SystemIds),
+        Arc::new(Signals::new(lifecycle.health(), outage.clone())),
+    );
+    let watchers = Watchers::new(config.orders.waiters_max);
+    let state = AppState {
+        runtime: runtime.clone(),
+        settings: config.orders.clone(),
+        watchers: watchers.clone(),
+        shutdown: lifecycle.shutdown().clone(),
+    };
+    spawn_messaging(&lifecycle, &database, &runtime, &watchers);
+    let sweeper = Sweeper { runtime, settings: config.orders.clone(), outage, watchers: watchers.clone() };
+    spawn_migrated(&lifecycle, &database, "sweeper", sweeper.run(lifecycle.shutdown().clone()));
+    let watch =
+        watchers.run(database.pool().clone(), config.orders.watch_every, lifecycle.shutdown().clone());
+    lifecycle.spawn("watchers", watch);
+    let app = App::new(&lifecycle, http::routes(state), http::ApiDoc::openapi())
+        .cors(&config.cors)
+        .unhurried(http::GET_ORDER);
+    Ok(app.serve(&config.http, PORT).await?)
+}
+
+fn spawn_messaging(lifecycle: &Lifecycle, database: &Database, runtime: &Runtime, watchers: &Watchers) {
+    let handler = Arc::new(OrderHandler::new(watchers.clone()));
+    let consumer =
+        messaging::consumer::run(runtime.clone(), handler, Arc::new(Store), lifecycle.shutdown().clone());
+    let relay = messaging::relay::run::<events::Event>(runtime.clone(), lifecycle.shutdown().clone());
+    spawn_migrated(lifecycle, database, "consumer", consumer);
+    spawn_migrated(lifecycle, database, "relay", relay);
+}
+
+/// A loop that begins when its tables are there.
+fn spawn_migrated(
+    lifecycle: &Lifecycle,
+    database: &Database,
+    name: &'static str,
+    work: impl Future<Output = ()> + Send + 'static,
+) {
+    let (database, shutdown) = (database.clone(), lifecycle.shutdown().clone());
+    lifecycle.spawn(name, async move {
+        if shutdown.run_until_cancelled(database.migrated()).await.is_some() {
+            work.await;
+        }
+    });
+}

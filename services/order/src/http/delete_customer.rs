@@ -1,0 +1,34 @@
+//! `DELETE /customers/{id}`: forgets a customer for good, here and, by a tombstone, wherever `customers` is read.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use kernel::CustomerId;
+use messaging::Cause;
+use service_kit::{Path, Problem};
+
+use super::{AppState, error};
+use crate::effects;
+use crate::store::customers;
+
+/// Erases a customer.
+#[utoipa::path(delete, path = "/customers/{id}", tag = "customers",
+    params(("id" = uuid::Uuid, Path, description = "The customer.")),
+    responses((status = 204, description = "Erased, now or before, or never known.")))]
+pub async fn delete_customer(
+    State(state): State<AppState>,
+    Path(id): Path<CustomerId>,
+) -> Result<StatusCode, Problem> {
+    let runtime = &state.runtime;
+    let mut transaction = runtime.pool.begin().await?;
+    let mut customer = customers::lock(&mut transaction, id).await.map_err(error::store)?;
+    let event = customer.erase();
+    let effects = effects::publish(&mut customer, event, runtime.ids.as_ref());
+    if !effects.events.is_empty() {
+        let now = runtime.clock.now();
+        customers::save(&mut transaction, &customer).await.map_err(error::store)?;
+        runtime.outbox.write(&mut transaction, effects, Cause::request(), now).await.map_err(error::store)?;
+        transaction.commit().await?;
+        runtime.outbox.wake();
+    }
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,26 @@
+//! `GET /customers/{id}`.
+
+use axum::extract::State;
+use kernel::CustomerId;
+use service_kit::{Json, Path, Problem};
+
+use super::view::CustomerView;
+use super::{AppState, error};
+use crate::domain::customer::{Erased, Standing};
+use crate::store::customers;
+
+/// A customer.
+#[utoipa::path(get, path = "/customers/{id}", tag = "customers",
+    params(("id" = uuid::Uuid, Path, description = "The customer.")),
+    responses((status = 200, description = "The customer.", body = CustomerView)))]
+pub async fn get_customer(
+    State(state): State<AppState>,
+    Path(id): Path<CustomerId>,
+) -> Result<Json<CustomerView>, Problem> {
+    let mut connection = state.runtime.pool.acquire().await?;
+    match customers::find(&mut connection, id).await.map_err(error::store)?.standing {
+        Standing::Registered(person) => Ok(Json(CustomerView::of(id, &person))),
+        Standing::Unknown => Err(error::no_customer(id)),
+        Standing::Erased => Err(error::erased(Erased)),
+    }
+}

@@ -1,0 +1,66 @@
+//! `PUT /customers/{id}`: who may order.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use kernel::CustomerId;
+use messaging::Cause;
+use serde::Deserialize;
+use service_kit::{Fields, Json, Path, Problem};
+use utoipa::ToSchema;
+
+use super::view::CustomerView;
+use super::{AppState, error};
+use crate::domain::Person;
+use crate::domain::customer::Standing;
+use crate::effects;
+use crate::store::customers;
+
+/// Name and address.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CustomerBody {
+    /// 1 to 200 characters.
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    /// `local@domain`, up to 254 characters.
+    #[schema(min_length = 3, max_length = 254, example = "ada@shop.example")]
+    email: String,
+}
+
+/// Registers a customer, or changes name and address.
+#[utoipa::path(put, path = "/customers/{id}", tag = "customers",
+    params(("id" = uuid::Uuid, Path, description = "The customer, chosen by the caller.")),
+    request_body = CustomerBody,
+    responses(
+        (status = 201, description = "Registered.", body = CustomerView),
+        (status = 200, description = "Changed.", body = CustomerView)))]
+pub async fn put_customer(
+    State(state): State<AppState>,
+    Path(id): Path<CustomerId>,
+    Json(body): Json<CustomerBody>,
+) -> Result<(StatusCode, Json<CustomerView>), Problem> {
+    let person = parse(&body)?;
+    let runtime = &state.runtime;
+    let mut transaction = runtime.pool.begin().await?;
+    let mut customer = customers::lock(&mut transaction, id).await.map_err(error::store)?;
+    // Read under the lock: of two changes the one decided later is the newer one.
+    let now = runtime.clock.now();
+    let is_new = customer.standing == Standing::Unknown;
+    let event = customer.register(&person, now).map_err(error::erased)?;
+    let effects = effects::publish(&mut customer, event, runtime.ids.as_ref());
+    if !effects.events.is_empty() {
+        customers::save(&mut transaction, &customer).await.map_err(error::store)?;
+        runtime.outbox.write(&mut transaction, effects, Cause::request(), now).await.map_err(error::store)?;
+        transaction.commit().await?;
+        runtime.outbox.wake();
+    }
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(CustomerView::of(id, &person))))
+}
+
+fn parse(body: &CustomerBody) -> Result<Person, Problem> {
+    let mut fields = Fields::default();
+    fields.check("/name", &body.name, |name| Person::check_name(name));
+    fields.check("/email", &body.email, |email| Person::check_email(email));
+    Person::new(&body.name, &body.email).ok_or_else(|| fields.into_problem())
+}

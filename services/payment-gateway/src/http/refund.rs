@@ -1,0 +1,21 @@
+//! `POST /refund`
+
+use axum::extract::State;
+use service_kit::{IdempotencyKey, Json, Problem};
+
+use super::settle::{request, settle};
+use super::{Answer, ApiState, SettleBody};
+use crate::domain::Kind;
+
+/// Gives back what was captured. Once an order.
+#[utoipa::path(post, path = "/refund", request_body = SettleBody,
+    params(("Idempotency-Key" = String, Header, description = "1 to 200 characters; a repeat gets the first answer.")),
+    responses((status = 200, description = "Approved or declined.", body = Answer)))]
+pub(super) async fn refund(
+    State(state): State<ApiState>,
+    key: IdempotencyKey,
+    Json(body): Json<SettleBody>,
+) -> Result<Json<Answer>, Problem> {
+    let (answer, _) = settle(&state, request(&key, Kind::Refund, &body)).await?;
+    Ok(Json(answer))
+}

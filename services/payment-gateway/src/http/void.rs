@@ -1,0 +1,21 @@
+//! `POST /void`
+
+use axum::extract::State;
+use service_kit::{IdempotencyKey, Json, Problem};
+
+use super::settle::{request, settle};
+use super::{Answer, ApiState, SettleBody};
+use crate::domain::Kind;
+
+/// Lets go of what was authorized and not captured. Once an order.
+#[utoipa::path(post, path = "/void", request_body = SettleBody,
+    params(("Idempotency-Key" = String, Header, description = "1 to 200 characters; a repeat gets the first answer.")),
+    responses((status = 200, description = "Approved or declined.", body = Answer)))]
+pub(super) async fn void(
+    State(state): State<ApiState>,
+    key: IdempotencyKey,
+    Json(body): Json<SettleBody>,
+) -> Result<Json<Answer>, Problem> {
+    let (answer, _) = settle(&state, request(&key, Kind::Void, &body)).await?;
+    Ok(Json(answer))
+}
