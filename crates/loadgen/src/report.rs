@@ -22,6 +22,7 @@ pub struct AtRate {
 
 /// All latencies.
 #[derive(Clone, Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the report")]
 pub struct Latency {
     /// One line an order.
     pub at_20_per_s: AtRate,

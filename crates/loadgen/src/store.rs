@@ -12,7 +12,7 @@ use stack::{Options, Part, Progress, Stack};
 /// The programs and the environment variable that names each one's database, in the order they are started.
 const PROGRAMS: [(&str, bool); 5] =
     [("payment-gateway", false), ("inventory", true), ("billing", true), ("email", true), ("order", true)];
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 
 /// A running store.
 pub struct Store {

@@ -34,10 +34,10 @@ pub(super) async fn down(dir: &Path) -> anyhow::Result<ExitCode> {
 }
 
 /// One line a part.
-pub(super) fn status(dir: &Path) -> anyhow::Result<ExitCode> {
+pub(super) fn status(dir: &Path) -> ExitCode {
     let Ok((holder, state)) = running(dir) else {
         println!("nothing runs on {}", dir.display());
-        return Ok(ExitCode::FAILURE);
+        return ExitCode::FAILURE;
     };
     println!("held by process {} since {}", holder.pid, holder.since);
     for part in Part::ALL {
@@ -47,7 +47,7 @@ pub(super) fn status(dir: &Path) -> anyhow::Result<ExitCode> {
             if pid == 0 { "not running".to_owned() } else { format!("process {pid}, {address}") }
         );
     }
-    Ok(ExitCode::SUCCESS)
+    ExitCode::SUCCESS
 }
 
 /// Kills one part; its owner notices.

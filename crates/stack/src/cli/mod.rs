@@ -110,7 +110,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Setup => setup(),
         Command::Up { start, restart_after_s } => up::up(start.options(dir), restart_after_s).await,
         Command::Down => inspect::down(&dir).await,
-        Command::Status => inspect::status(&dir),
+        Command::Status => Ok(inspect::status(&dir)),
         Command::Reset => {
             stack::reset(&dir)?;
             Ok(ExitCode::SUCCESS)

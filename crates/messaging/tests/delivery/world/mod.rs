@@ -24,7 +24,7 @@ pub use log::{Entry, Forged, Pen};
 pub use service::Reader;
 
 /// Enough for a machine that does everything at once.
-pub const SOON: Duration = Duration::from_secs(60);
+pub const SOON: Duration = Duration::from_mins(1);
 
 pub struct World {
     pub parts: Parts,

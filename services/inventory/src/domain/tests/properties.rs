@@ -58,9 +58,9 @@ struct World {
 }
 
 impl World {
-    fn take(&mut self, step: Step, baskets: &[Vec<(&str, i64)>]) {
+    fn take(&mut self, step: &Step, baskets: &[Vec<(&str, i64)>]) {
         let basket = |number: u128| &baskets[usize::try_from(number).unwrap()];
-        let event = match step {
+        let event = match *step {
             Step::Receive { sku, pieces } => return self.receive(SKUS[sku], pieces),
             Step::Create { order: number } => created(order(number), basket(number)),
             Step::Confirm { order: number } => confirmed(order(number), basket(number)),
@@ -131,12 +131,16 @@ impl World {
     /// The same events in any order of keys that keeps each key's own order lead to the same stock.
     fn check_fold(&self) {
         let mut folded = Warehouse::default();
-        self.published.iter().for_each(|event| folded.evolve(event));
+        for event in &self.published {
+            folded.evolve(event);
+        }
         assert_eq!(folded, self.warehouse, "the fold of the log differs");
         let mut by_key = self.published.clone();
         by_key.sort_by_key(kernel::Event::key);
         let mut folded = Warehouse::default();
-        by_key.iter().for_each(|event| folded.evolve(event));
+        for event in &by_key {
+            folded.evolve(event);
+        }
         assert_eq!(folded, self.warehouse, "the fold key by key differs");
     }
 }
@@ -151,7 +155,7 @@ proptest! {
     ) {
         let mut world = World::default();
         for step in steps {
-            world.take(step, &baskets);
+            world.take(&step, &baskets);
             world.check();
         }
         world.check_fold();
