@@ -6,7 +6,7 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, PgPool};
 
-use crate::parts::Parts;
+use crate::{Leftovers, Parts};
 
 /// A database that ends with this value.
 #[derive(Debug)]
@@ -14,6 +14,7 @@ pub struct Database {
     name: String,
     url: String,
     admin: PgConnectOptions,
+    _leftovers: Leftovers,
 }
 
 impl Database {
@@ -27,7 +28,8 @@ impl Database {
         let name = format!("{set}_{service}").replace('-', "_");
         let admin: PgConnectOptions = admin_url.parse().context("the admin URL of Postgres")?;
         let url = stack::create_service_database(admin_url, &name, &name, &Parts::unique(), false).await?;
-        let database = Self { name, url, admin };
+        let leftovers = Leftovers::new(admin_url).databases([name.clone()]);
+        let database = Self { name, url, admin, _leftovers: leftovers };
         migrate(&database.inside(), Some(&database.name), migrators).await?;
         Ok(database)
     }
@@ -63,19 +65,5 @@ impl Database {
 
     fn inside(&self) -> PgConnectOptions {
         self.admin.clone().database(&self.name)
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        let (name, admin) = (self.name.clone(), self.admin.clone());
-        let drop_it = async move {
-            let mut connection = admin.connect().await?;
-            connection.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))).await?;
-            connection.execute(AssertSqlSafe(format!("DROP ROLE IF EXISTS {name}"))).await
-        };
-        if let Err(error) = crate::topics::on_a_thread(drop_it) {
-            eprintln!("the database {} is left behind: {error:?}", self.name);
-        }
     }
 }

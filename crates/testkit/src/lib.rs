@@ -1,7 +1,8 @@
 //! What tests of several crates share: the real parts with topics and databases of one's own, faults between a program and
-//! a part, waiting without sleeping, and (feature `store`) the whole store with the invariants of the business.
+//! a part, and waiting without sleeping.
 
 pub mod database;
+pub mod leftovers;
 pub mod parts;
 pub mod proxy;
 pub mod registry;
@@ -10,6 +11,7 @@ pub mod topics;
 pub mod wait;
 
 pub use database::Database;
+pub use leftovers::Leftovers;
 pub use parts::Parts;
 pub use proxy::Proxy;
 pub use registry::IllRegistry;
