@@ -136,6 +136,8 @@ fn settings(port: u16) -> Vec<String> {
         "shared_buffers=128MB",
         "max_wal_size=2GB",
         "checkpoint_timeout=15min",
+        // Outboxes are filled and emptied all the time: a minute, the default, leaves them full of dead rows.
+        "autovacuum_naptime=5s",
         "log_min_messages=warning",
         "log_line_prefix=%m [%p] %d ",
         "timezone=UTC",
