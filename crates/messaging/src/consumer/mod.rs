@@ -26,7 +26,7 @@ struct Shared<H, R> {
     repository: Arc<R>,
 }
 
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const INBOX_EVERY: Duration = Duration::from_mins(10);
 
 /// Runs until `shutdown`, then finishes the batches under way and leaves the group. Never ends by an error.
@@ -57,8 +57,9 @@ async fn read<H: Handler, R: Repository<H>>(shared: &Arc<Shared<H, R>>, shutdown
         match subscribed {
             Ok(consumer) => {
                 let consumer = Arc::new(consumer);
+                let closing = Closing(closing);
                 group::Group::new(shared.clone(), consumer.clone(), told).run(shutdown).await;
-                closing.store(true, Ordering::Release);
+                drop(closing);
                 close(runtime, consumer).await;
             }
             Err(error) => {
@@ -67,6 +68,16 @@ async fn read<H: Handler, R: Repository<H>>(shared: &Arc<Shared<H, R>>, shutdown
                 shutdown.run_until_cancelled(tokio::time::sleep(Duration::from_secs(5))).await;
             }
         }
+    }
+}
+
+/// From its drop on nobody answers revocations but the client itself: also when this loop is dropped where it stands,
+/// because a client waits for that answer before it closes.
+struct Closing(Arc<AtomicBool>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
     }
 }
 

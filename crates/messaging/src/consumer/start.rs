@@ -11,15 +11,11 @@ use crate::kafka::wire::chain;
 use crate::postgres::position;
 use crate::{Runtime, StoreError};
 
-const BROKER_TIMEOUT: Duration = Duration::from_secs(5);
+const BROKER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A partition that may be read.
 #[derive(Clone, Debug)]
 pub struct Begin {
-    /// Topic as Kafka knows it.
-    pub topic: String,
-    /// Partition.
-    pub partition: i32,
     /// The position.
     pub position: Position,
     /// Where to begin, or why not.
@@ -36,7 +32,7 @@ pub async fn find(
     let mut failures = 0_u32;
     loop {
         match once(&runtime, &consumer, &topic, partition).await {
-            Ok((position, start)) => return Begin { topic, partition, position, start },
+            Ok((position, start)) => return Begin { position, start },
             Err(reason) => {
                 failures += 1;
                 tracing::debug!(

@@ -2,17 +2,19 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use rand::RngExt as _;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info_span};
 
 use crate::core::intents::{Action, Input, Intents};
+use crate::core::{Verdict, panic};
 use crate::kafka::wire::chain;
 use crate::outbox::{Cause, Decided};
 use crate::postgres::intent;
@@ -21,6 +23,8 @@ use crate::{Intent, Part, Perform, Repository, Retry, Runtime, StoreError, Trace
 
 const RESULTS_MAX: usize = 200;
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(3_500);
+/// A database that neither answers nor hangs up.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Called<O> = (i64, Result<(O, Cause), Retry>);
@@ -40,6 +44,9 @@ struct Loop<W: Worker, R, P> {
     calls: FuturesUnordered<Boxed<Called<W::Outcome>>>,
     claiming: Option<Boxed<Result<Vec<Intent>, StoreError>>>,
     writing: Option<Boxed<Written<W::Outcome>>>,
+    renewing: Option<Boxed<()>>,
+    /// Results that could not be saved, until they are tried again.
+    waiting: FuturesUnordered<Boxed<i64>>,
     failures: u32,
     retry_at: Option<tokio::time::Instant>,
 }
@@ -47,8 +54,10 @@ struct Loop<W: Worker, R, P> {
 type Results<O> = Vec<(Arc<Intent>, Result<(O, Cause), Retry>)>;
 struct Written<O> {
     results: Results<O>,
-    error: Option<StoreError>,
+    failure: Option<Failure>,
 }
+/// What kind of failure, and why.
+type Failure = (Verdict, String);
 
 /// Runs until `shutdown`, then waits a moment for the calls under way. Never ends by an error.
 pub async fn run<W, R, P>(
@@ -73,6 +82,8 @@ pub async fn run<W, R, P>(
         calls: FuturesUnordered::new(),
         claiming: None,
         writing: None,
+        renewing: None,
+        waiting: FuturesUnordered::new(),
         failures: 0,
         retry_at: None,
     };
@@ -91,7 +102,7 @@ pub async fn run<W, R, P>(
             () = until(stop_at) => break,
             input = this.finished() => input,
             () = until(retry_at) => { this.retry_at = None; Input::Woken }
-            _ = renew.tick() => { this.renew(lease).await; continue }
+            _ = renew.tick() => { this.renew(lease); continue }
             () = shared.runtime.outbox.intents_woken() => Input::Woken,
             () = tokio::time::sleep(poll) => Input::Woken,
         };
@@ -100,7 +111,8 @@ pub async fn run<W, R, P>(
         }
         let actions = this.core.step(input);
         this.carry_out(actions, lease, stop_at.is_some());
-        if stop_at.is_some() && this.calls.is_empty() && this.writing.is_none() && this.results.is_empty() {
+        let nothing_to_write = this.writing.is_none() && this.results.len() == this.waiting.len();
+        if stop_at.is_some() && this.calls.is_empty() && nothing_to_write {
             break;
         }
     }
@@ -117,7 +129,7 @@ where
     fn carry_out(&mut self, actions: Vec<Action>, lease: Duration, stopping: bool) {
         for action in actions {
             match action {
-                Action::Claim(_) if stopping => {}
+                Action::Claim(_) | Action::Perform(_) if stopping => {} // given back with the leases
                 Action::Claim(limit) => {
                     self.claiming = Some(Box::pin(claim(self.shared.clone(), lease, limit)));
                 }
@@ -132,6 +144,10 @@ where
                         .filter_map(|id| Some((self.held.get(&id)?.clone(), self.results.remove(&id)?)))
                         .collect();
                     self.writing = Some(Box::pin(write(self.shared.clone(), results)));
+                }
+                Action::WriteLater { id, failures } => {
+                    let wait = self.shared.runtime.settings.backoff().after(failures, jitter());
+                    self.waiting.push(Box::pin(tokio::time::sleep(wait).map(move |()| id)));
                 }
             }
         }
@@ -152,16 +168,25 @@ where
                     self.held.extend(intents.into_iter().map(|intent| (intent.id, Arc::new(intent))));
                     Input::Claimed(ids)
                 }
-                Err(error) => self.failed(&error, Input::ClaimFailed),
+                Err(error) => self.failed(&chain(&error), Input::ClaimFailed),
             },
             written = done(&mut self.writing) => self.written(written),
+            Some(id) = self.waiting.next() => Input::WriteAgain(id),
+            () = done(&mut self.renewing) => Input::Woken,
         }
     }
 
     fn written(&mut self, written: Written<W::Outcome>) -> Input {
-        if let Some(error) = written.error {
+        if let Some((verdict, reason)) = written.failure {
             self.results.extend(written.results.into_iter().map(|(intent, result)| (intent.id, result)));
-            return self.failed(&error, Input::WriteFailed);
+            let input = Input::WriteFailed(verdict);
+            if verdict == Verdict::Outage {
+                return self.failed(&reason, input);
+            }
+            let service = self.shared.runtime.service;
+            metrics::count_by(metrics::RETRIES, service, "loop", "intents", 1);
+            tracing::warn!(service, reason, "results of calls cannot be saved");
+            return input;
         }
         self.failures = 0;
         for (intent, _) in written.results {
@@ -170,11 +195,11 @@ where
         Input::Written
     }
 
-    fn failed(&mut self, error: &StoreError, input: Input) -> Input {
+    fn failed(&mut self, reason: &str, input: Input) -> Input {
         self.failures = self.failures.saturating_add(1);
         let runtime = &self.shared.runtime;
         metrics::count_by(metrics::RETRIES, runtime.service, "loop", "intents", 1);
-        tracing::debug!(service = runtime.service, error = %chain(error), "intents wait for the database");
+        tracing::debug!(service = runtime.service, reason, "intents wait for the database");
         self.retry_at =
             Some(tokio::time::Instant::now() + runtime.settings.backoff().after(self.failures, jitter()));
         input
@@ -188,18 +213,19 @@ where
         }
     }
 
-    async fn renew(&mut self, lease: Duration) {
+    /// Beside the calls: they must not wait for the database.
+    fn renew(&mut self, lease: Duration) {
         let held = self.core.held();
-        if held.is_empty() {
+        if held.is_empty() || self.renewing.is_some() {
             return;
         }
-        let renewed = async {
-            let mut connection =
-                self.shared.runtime.pool.acquire().await.map_err(StoreError::doing("connect"))?;
-            intent::renew(&mut connection, &self.shared.runtime.instance, &held, lease).await
+        let runtime = self.shared.runtime.clone();
+        let renewed = async move {
+            let mut connection = runtime.pool.acquire().await.map_err(StoreError::doing("connect"))?;
+            intent::renew(&mut connection, &runtime.instance, &held, lease).await
         };
         // Not renewed in time: another worker may make the call again, under the same idempotency key.
-        let _ = tokio::time::timeout(lease / 4, renewed).await;
+        self.renewing = Some(Box::pin(tokio::time::timeout(lease / 4, renewed).map(drop)));
     }
 
     async fn leave(self) {
@@ -220,8 +246,12 @@ async fn claim<W: Worker, R, P>(
     limit: usize,
 ) -> Result<Vec<Intent>, StoreError> {
     let runtime = &shared.runtime;
-    let mut connection = runtime.pool.acquire().await.map_err(StoreError::doing("connect"))?;
-    intent::claim(&mut connection, &runtime.instance, runtime.clock.now(), lease, limit).await
+    let claimed = async {
+        let mut connection = runtime.pool.acquire().await.map_err(StoreError::doing("connect"))?;
+        intent::claim(&mut connection, &runtime.instance, runtime.clock.now(), lease, limit).await
+    };
+    let late = |_| StoreError::doing("claim intents in time")(sqlx::Error::PoolTimedOut);
+    tokio::time::timeout(ANSWER_WITHIN, claimed).await.map_err(late)?
 }
 
 async fn call<W: Worker, R, P: Perform<W>>(
@@ -238,7 +268,12 @@ async fn call<W: Worker, R, P: Perform<W>>(
     );
     intent.trace.adopt(&span);
     let started = Instant::now();
-    let result = shared.performer.perform(&intent).instrument(span.clone()).await;
+    let performed = AssertUnwindSafe(shared.performer.perform(&intent).instrument(span.clone()));
+    let result = performed.catch_unwind().await.unwrap_or_else(|panic| {
+        let reason = format!("the call panicked: {}", panic::said(&*panic));
+        tracing::error!(service, kind = intent.kind, reason, "nobody knows what came of a call");
+        Err(Retry { reason, after: None, outage: false })
+    });
     metrics::time(metrics::CALL_SECONDS, service, started.elapsed());
     metrics::count_by(metrics::CALLS, service, "result", if result.is_ok() { "done" } else { "retry" }, 1);
     let cause = Cause { event: intent.causation, trace: TraceContext::of(&span) };
@@ -253,11 +288,17 @@ where
     R: Repository<W>,
     P: Perform<W>,
 {
-    let error = in_transaction(&shared, &results).await.err();
-    if error.is_none() {
+    let tried = AssertUnwindSafe(in_transaction(&shared, &results)).catch_unwind();
+    let failure = match tokio::time::timeout(ANSWER_WITHIN, tried).await {
+        Ok(Ok(Ok(()))) => None,
+        Ok(Ok(Err(error))) => Some((error.verdict(), chain(&error))),
+        Ok(Err(panic)) => Some((Verdict::Fault, format!("panicked: {}", panic::said(&*panic)))),
+        Err(_) => Some((Verdict::Outage, format!("the database did not answer within {ANSWER_WITHIN:?}"))),
+    };
+    if failure.is_none() {
         shared.runtime.outbox.wake();
     }
-    Written { results, error }
+    Written { results, failure }
 }
 
 async fn in_transaction<W, R, P>(

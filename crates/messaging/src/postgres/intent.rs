@@ -85,12 +85,16 @@ async fn withdraw(connection: &mut PgConnection, key: &str) -> Result<(), StoreE
 }
 
 async fn wake(connection: &mut PgConnection, subject: &str, now: Timestamp) -> Result<(), StoreError> {
-    sqlx::query("UPDATE messaging.intent SET due_at = $2 WHERE subject = $1 AND due_at > $2")
-        .bind(subject)
-        .bind(OffsetDateTime::from(now))
-        .execute(connection)
-        .await
-        .map_err(StoreError::doing("wake intents"))?;
+    // Also those whose call is under way: it may have looked for what was not there yet, and be put back for later.
+    sqlx::query(
+        "UPDATE messaging.intent SET due_at = $2, woken = true
+         WHERE subject = $1 AND (due_at > $2 OR lease_owner IS NOT NULL)",
+    )
+    .bind(subject)
+    .bind(OffsetDateTime::from(now))
+    .execute(connection)
+    .await
+    .map_err(StoreError::doing("wake intents"))?;
     Ok(())
 }
 
@@ -118,7 +122,7 @@ pub async fn claim(
     limit: usize,
 ) -> Result<Vec<Intent>, StoreError> {
     let rows = sqlx::query(
-        "UPDATE messaging.intent SET attempts = attempts + 1, lease_owner = $1, lease_until = now() + make_interval(secs => $3)
+        "UPDATE messaging.intent SET attempts = attempts + 1, woken = false, lease_owner = $1, lease_until = now() + make_interval(secs => $3)
          WHERE id IN (SELECT id FROM messaging.intent AS due
                       WHERE due_at <= $2 AND lease_until < now()
                         AND NOT EXISTS (SELECT 1 FROM messaging.intent AS older WHERE older.key = due.key AND older.id < due.id)
@@ -168,14 +172,15 @@ pub async fn end(
     Ok(ids.into_iter().collect())
 }
 
-/// Gives intents back, to be tried again at their time.
+/// Gives intents back, to be tried again at their time; at once those that were woken meanwhile.
 pub async fn put_back(
     connection: &mut PgConnection,
     me: &str,
     due: &[(&Intent, Timestamp)],
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE messaging.intent SET lease_owner = NULL, lease_until = '-infinity', due_at = again.due
+        "UPDATE messaging.intent SET lease_owner = NULL, lease_until = '-infinity',
+                due_at = CASE WHEN woken THEN due_at ELSE again.due END
          FROM unnest($2::int8[], $3::int4[], $4::timestamptz[]) AS again (again_id, tried, due)
          WHERE id = again_id AND attempts = tried AND lease_owner = $1",
     )

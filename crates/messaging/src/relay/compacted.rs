@@ -84,10 +84,14 @@ struct Compacted<'a> {
 impl Compacted<'_> {
     /// One transaction of records; returns how many. Rows are deleted by the next call, after the commit at the broker.
     async fn publish_some<E: Event>(&mut self) -> Result<usize, PublishError> {
-        let rows = self.read().await?;
+        let mut rows = self.read().await?;
+        if self.producer.is_none() && !rows.is_empty() {
+            self.fence().await?;
+            rows = self.read().await?; // the owner before us may have sent some of those, and newer ones of their keys
+        }
         let (ready, trouble) = self.with_schema_ids::<E>(rows).await;
         if !ready.is_empty() {
-            let publisher = self.publisher().await?;
+            let publisher = self.publisher()?;
             if let Err(error) = in_transaction(&publisher, &ready).await {
                 self.abandon().await;
                 return Err(error);
@@ -134,14 +138,16 @@ impl Compacted<'_> {
         (ready, trouble)
     }
 
-    async fn publisher(&mut self) -> Result<Publisher, PublishError> {
-        let producer = if let Some(producer) = &self.producer {
-            producer.clone()
-        } else {
-            let producer = client::fenced_producer(self.runtime).map_err(PublishError::Kafka)?;
-            blocking(&producer, |producer| producer.init_transactions(BROKER_TIMEOUT)).await?;
-            self.producer.insert(producer).clone()
-        };
+    /// From here on nothing of a former owner gets into the log.
+    async fn fence(&mut self) -> Result<(), PublishError> {
+        let producer = client::fenced_producer(self.runtime).map_err(PublishError::Kafka)?;
+        blocking(&producer, |producer| producer.init_transactions(BROKER_TIMEOUT)).await?;
+        self.producer = Some(producer);
+        Ok(())
+    }
+
+    fn publisher(&self) -> Result<Publisher, PublishError> {
+        let producer = self.producer.clone().ok_or(PublishError::Kafka(KafkaError::Canceled))?;
         Ok(Publisher { runtime: self.runtime.clone(), registry: self.registry.clone(), producer })
     }
 
