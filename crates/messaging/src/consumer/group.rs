@@ -157,12 +157,8 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
     }
 
     fn report_refused(&self) {
-        let first = self
-            .refused
-            .iter()
-            .min()
-            .map(|((topic, partition), reason)| format!("{topic}/{partition}: {reason}"));
-        self.shared.runtime.status.set(Part::Consumer, first.as_deref());
+        let first = self.refused.iter().min().map(|(at, reason)| format!("{}: {reason}", name(at)));
+        self.shared.runtime.report(Part::Consumer, "refused", first.as_deref());
     }
 
     fn look_at_refused(&mut self) {
@@ -187,6 +183,7 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
         let verified = Arc::new(AtomicBool::new(position.last_event_id.is_none()));
         let task = partition::Task {
             shared: self.shared.clone(),
+            name: name(&at),
             topic: self.shared.runtime.settings.bare(&at.0).unwrap_or(&at.0).to_owned(),
             partition: at.1,
             position,
@@ -275,6 +272,9 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
             if !reading.task.is_finished() {
                 let _ = reading.task.await;
             }
+            for part in [Part::Consumer, Part::Registry] {
+                self.shared.runtime.report(part, &name(at), None); // whoever reads it next will say how it is
+            }
             assigned.push(at.clone());
         }
         self.report(self.consumer.incremental_unassign(&list(&assigned)));
@@ -320,6 +320,10 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
             tracing::debug!(service = self.shared.runtime.service, %error, "kafka did not take an instruction");
         }
     }
+}
+
+fn name((topic, partition): &At) -> String {
+    format!("{topic}/{partition}")
 }
 
 fn list(partitions: &[At]) -> TopicPartitionList {

@@ -63,7 +63,7 @@ async fn read<H: Handler, R: Repository<H>>(shared: &Arc<Shared<H, R>>, shutdown
                 close(runtime, consumer).await;
             }
             Err(error) => {
-                runtime.status.set(Part::Consumer, Some(&error.to_string()));
+                runtime.report(Part::Consumer, client::CLIENT, Some(&error.to_string()));
                 tracing::error!(service = runtime.service, %error, "cannot make a consumer");
                 shutdown.run_until_cancelled(tokio::time::sleep(Duration::from_secs(5))).await;
             }

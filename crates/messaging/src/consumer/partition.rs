@@ -30,6 +30,8 @@ pub enum Ended {
 /// One assigned partition.
 pub struct Task<H, R> {
     pub(super) shared: Arc<Shared<H, R>>,
+    /// `topic/partition`, for reports.
+    pub(super) name: String,
     /// Without prefix.
     pub(super) topic: String,
     pub(super) partition: i32,
@@ -120,7 +122,7 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
     fn report(&self, outcome: &Outcome) {
         let runtime = &self.shared.runtime;
         match outcome {
-            Outcome::Committed(_) => runtime.status.set(Part::Consumer, None),
+            Outcome::Committed(_) => runtime.report(Part::Consumer, &self.name, None),
             Outcome::Moved => tracing::info!(
                 service = runtime.service,
                 topic = self.topic,
@@ -128,7 +130,7 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
                 "somebody else moved the position"
             ),
             Outcome::Failed(verdict, reason) => {
-                runtime.status.set(Part::Consumer, Some(reason));
+                runtime.report(Part::Consumer, &self.name, Some(reason));
                 tracing::debug!(
                     service = runtime.service,
                     topic = self.topic,
@@ -174,7 +176,7 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
                     Ok(record) => break record,
                     Err(error) => {
                         failures = failures.saturating_add(1);
-                        runtime.status.set(Part::Registry, Some(&error.to_string()));
+                        runtime.report(Part::Registry, &self.name, Some(&error.to_string()));
                         metrics::count_by(metrics::RETRIES, runtime.service, "loop", "registry", 1);
                         tracing::debug!(service = runtime.service, verdict = ?Verdict::Outage, %error, "the partition waits");
                         let wait = runtime.settings.backoff().after(failures, 1.0);
@@ -184,7 +186,7 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
             };
             if failures > 0 {
                 failures = 0;
-                runtime.status.set(Part::Registry, None);
+                runtime.report(Part::Registry, &self.name, None);
             }
             pending.push_back(Pending { raw, record });
         }

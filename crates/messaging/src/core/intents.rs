@@ -28,8 +28,13 @@ pub enum Input {
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Claim up to so many.
-    Claim(usize),
+    /// Claim up to `limit` intents that are due.
+    Claim {
+        /// How many at most.
+        limit: usize,
+        /// Held already: one whose lease ran out under its own call is not to be called twice by the same worker.
+        without: Vec<i64>,
+    },
     /// Make the call of this one.
     Perform(i64),
     /// Write what came of these: results, and those put back for later.
@@ -90,9 +95,8 @@ impl Intents {
             Input::Claimed(ids) => {
                 let asked = self.claiming.take().unwrap_or(0);
                 self.hungry |= ids.len() == asked;
-                // One whose lease ran out under its own call comes back: that call's result will do.
-                let new = ids.into_iter().filter(|&id| self.in_flight.insert(id));
-                actions.extend(new.map(Action::Perform));
+                actions.extend(ids.iter().copied().map(Action::Perform));
+                self.in_flight.extend(ids);
             }
             Input::ClaimFailed => self.claiming = None, // the executor waits, then says `Woken`
             Input::Performed(id) => self.performed.push(id),
@@ -175,7 +179,7 @@ impl Intents {
         if self.hungry && self.claiming.is_none() && free > 0 {
             self.hungry = false;
             self.claiming = Some(free);
-            actions.push(Action::Claim(free));
+            actions.push(Action::Claim { limit: free, without: self.held() });
         }
     }
 }
@@ -187,14 +191,15 @@ mod tests {
     #[test]
     fn calls_are_bounded_and_results_are_written_in_batches() {
         let mut intents = Intents::new(2, 10);
-        assert_eq!(intents.step(Input::Woken), [Action::Claim(2)]);
+        assert_eq!(intents.step(Input::Woken), [Action::Claim { limit: 2, without: vec![] }]);
         assert_eq!(intents.step(Input::Claimed(vec![1, 2])), [Action::Perform(1), Action::Perform(2)]);
         assert_eq!(intents.step(Input::Woken), []);
         let first = Action::Write { conclude: vec![1], put_back: vec![] };
         assert_eq!(intents.step(Input::Performed(1)), [first]);
         assert_eq!(intents.step(Input::Retry(2)), [], "one transaction at a time");
         let actions = intents.step(Input::Written);
-        assert_eq!(actions, [Action::Write { conclude: vec![], put_back: vec![2] }, Action::Claim(1)]);
+        let put_back = Action::Write { conclude: vec![], put_back: vec![2] };
+        assert_eq!(actions, [put_back, Action::Claim { limit: 1, without: vec![2] }]);
         intents.step(Input::Claimed(vec![]));
         intents.step(Input::Written);
         intents.step(Input::Claimed(vec![]));
@@ -233,14 +238,5 @@ mod tests {
         intents.step(Input::WriteAgain(1));
         intents.step(Input::Written);
         assert_eq!(intents.held(), [0; 0]);
-    }
-
-    #[test]
-    fn an_intent_that_is_claimed_again_under_its_own_call_is_not_called_twice() {
-        let mut intents = Intents::new(2, 10);
-        intents.step(Input::Woken);
-        assert_eq!(intents.step(Input::Claimed(vec![1])), [Action::Perform(1)]);
-        intents.step(Input::Woken);
-        assert_eq!(intents.step(Input::Claimed(vec![1, 2])), [Action::Perform(2)]);
     }
 }

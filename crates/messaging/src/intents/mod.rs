@@ -40,6 +40,8 @@ struct Loop<W: Worker, R, P> {
     shared: Arc<Shared<W, R, P>>,
     core: Intents,
     held: HashMap<i64, Arc<Intent>>,
+    /// Claimed, and to be given back without a call.
+    untried: Vec<i64>,
     results: HashMap<i64, Result<(W::Outcome, Cause), Retry>>,
     calls: FuturesUnordered<Boxed<Called<W::Outcome>>>,
     claiming: Option<Boxed<Result<Vec<Intent>, StoreError>>>,
@@ -78,6 +80,7 @@ pub async fn run<W, R, P>(
         shared: shared.clone(),
         core,
         held: HashMap::new(),
+        untried: Vec::new(),
         results: HashMap::new(),
         calls: FuturesUnordered::new(),
         claiming: None,
@@ -129,9 +132,10 @@ where
     fn carry_out(&mut self, actions: Vec<Action>, lease: Duration, stopping: bool) {
         for action in actions {
             match action {
-                Action::Claim(_) | Action::Perform(_) if stopping => {} // given back with the leases
-                Action::Claim(limit) => {
-                    self.claiming = Some(Box::pin(claim(self.shared.clone(), lease, limit)));
+                Action::Claim { .. } if stopping => {}
+                Action::Perform(id) if stopping => self.untried.push(id), // claimed while we were told to stop
+                Action::Claim { limit, without } => {
+                    self.claiming = Some(Box::pin(claim(self.shared.clone(), lease, limit, without)));
                 }
                 Action::Perform(id) => {
                     if let Some(intent) = self.held.get(&id) {
@@ -207,8 +211,10 @@ where
 
     fn report(&self, result: &Result<(W::Outcome, Cause), Retry>) {
         match result {
-            Ok(_) => self.shared.runtime.status.set(Part::Outside, None),
-            Err(retry) if retry.outage => self.shared.runtime.status.set(Part::Outside, Some(&retry.reason)),
+            Ok(_) => self.shared.runtime.report(Part::Outside, "calls", None),
+            Err(retry) if retry.outage => {
+                self.shared.runtime.report(Part::Outside, "calls", Some(&retry.reason))
+            }
             Err(_) => {}
         }
     }
@@ -232,7 +238,7 @@ where
         let runtime = &self.shared.runtime;
         let left = async {
             let mut connection = runtime.pool.acquire().await.map_err(StoreError::doing("connect"))?;
-            intent::leave(&mut connection, &runtime.instance).await
+            intent::leave(&mut connection, &runtime.instance, &self.untried).await
         };
         if tokio::time::timeout(Duration::from_secs(1), left).await.is_err() {
             tracing::debug!(service = runtime.service, "intents are left until their leases run out");
@@ -244,11 +250,12 @@ async fn claim<W: Worker, R, P>(
     shared: Arc<Shared<W, R, P>>,
     lease: Duration,
     limit: usize,
+    without: Vec<i64>,
 ) -> Result<Vec<Intent>, StoreError> {
     let runtime = &shared.runtime;
     let claimed = async {
         let mut connection = runtime.pool.acquire().await.map_err(StoreError::doing("connect"))?;
-        intent::claim(&mut connection, &runtime.instance, runtime.clock.now(), lease, limit).await
+        intent::claim(&mut connection, &runtime.instance, runtime.clock.now(), lease, limit, &without).await
     };
     let late = |_| StoreError::doing("claim intents in time")(sqlx::Error::PoolTimedOut);
     tokio::time::timeout(ANSWER_WITHIN, claimed).await.map_err(late)?

@@ -23,6 +23,7 @@ use crate::postgres::outbox::{OutboxRow, exchange};
 use crate::registry::Registry;
 use crate::{Part, Runtime, metrics};
 
+const NAME: &str = "compacted topics";
 const BATCH_ROWS: usize = 200;
 const BROKER_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -44,13 +45,10 @@ pub async fn run<E: Event>(
         };
         let wait = if ours {
             match relay.publish_some::<E>().await {
-                Ok(0) => {
+                Ok(sent) => {
                     failures = 0;
-                    poll
-                }
-                Ok(_) => {
-                    failures = 0;
-                    Duration::ZERO
+                    relay.well();
+                    if sent == 0 { poll } else { Duration::ZERO }
                 }
                 Err(error) => {
                     failures += 1;
@@ -60,6 +58,7 @@ pub async fn run<E: Event>(
             }
         } else {
             relay.producer = None; // another instance's first act is to fence it
+            relay.well();
             poll
         };
         tokio::select! {
@@ -98,7 +97,6 @@ impl Compacted<'_> {
             }
             self.acked = ready.iter().map(|(row, _)| row.id).collect();
             metrics::count(metrics::PUBLISHED, self.runtime.service, ready.len());
-            self.runtime.status.set(Part::Relay, None);
         }
         trouble.map_or(Ok(ready.len()), Err)
     }
@@ -159,10 +157,15 @@ impl Compacted<'_> {
         }
     }
 
+    fn well(&self) {
+        self.runtime.report(Part::Registry, NAME, None);
+        self.runtime.report(Part::Relay, NAME, None);
+    }
+
     fn report(&self, error: &PublishError, failures: u32) {
         let part = if matches!(error, PublishError::Registry(_)) { Part::Registry } else { Part::Relay };
         let text = chain(error);
-        self.runtime.status.set(part, Some(&text));
+        self.runtime.report(part, NAME, Some(&text));
         metrics::count(metrics::PUBLISH_FAILURES, self.runtime.service, 1);
         if failures % 20 == 1 {
             tracing::warn!(

@@ -65,22 +65,11 @@ async fn measure(runtime: &Runtime, shutdown: &CancellationToken) {
     }
 }
 
-/// Tells whether the registry answers, also while nobody needs it. What a loop found out meanwhile (a schema that is not
-/// registered, say) is not talked over.
+/// Tells whether the registry answers, also while nobody needs it.
 async fn watch_registry(runtime: &Runtime, registry: &Registry, shutdown: &CancellationToken) {
-    let mut answered = None;
     let mut every = tokio::time::interval(REGISTRY_EVERY);
     while shutdown.run_until_cancelled(every.tick()).await.is_some() {
-        match registry.answers().await {
-            Ok(()) if answered == Some(true) => {}
-            Ok(()) => {
-                answered = Some(true);
-                runtime.status.set(Part::Registry, None);
-            }
-            Err(error) => {
-                answered = Some(false);
-                runtime.status.set(Part::Registry, Some(&error.to_string()));
-            }
-        }
+        let trouble = registry.answers().await.err().map(|error| error.to_string());
+        runtime.report(Part::Registry, "watch", trouble.as_deref());
     }
 }

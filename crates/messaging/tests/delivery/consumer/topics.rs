@@ -2,8 +2,11 @@
 
 use messaging::Part;
 
+use crate::world::catalogue::Numbered;
 use crate::world::log::delete_records;
-use crate::world::{Instance, Loops, NOTES, Service, World, assert_once_in_order, note};
+use crate::world::{
+    ECHOES, Instance, Loops, NOTES, Note, Reader, Service, World, assert_once_in_order, note,
+};
 
 async fn read_some(world: &World, reader: &Service, last: i64) {
     world.pen_notes((1..=last).map(|number| note("a", number))).await;
@@ -42,6 +45,42 @@ async fn a_topic_made_anew_with_more_records_than_were_read_is_refused() {
     world.make_topics().await;
     world.pen_notes((4..=9).map(|number| note("a", number))).await;
     refused(&reader, 3, "the topic was made anew").await.stop().await;
+}
+
+#[tokio::test]
+async fn a_topic_made_anew_under_its_reader_is_refused() {
+    let mut world = World::new(1).await;
+    let reader = world.reader().await;
+    world.pen_notes((1..=3).map(|number| note("a", number))).await;
+    let consumer = reader.start(Loops::Consumer).await;
+    reader.until_read(NOTES, 3).await;
+    world.delete_topics();
+    world.make_topics().await;
+    world.pen_notes((4..=9).map(|number| note("a", number))).await;
+    consumer.says(Part::Consumer, "the topic was made anew").await;
+    reader.until_read(NOTES, 3).await;
+    assert_once_in_order(&reader.effects().await, 1, 3);
+    consumer.stop().await;
+}
+
+#[tokio::test]
+async fn a_topic_that_is_refused_stays_in_trouble_while_others_are_read() {
+    let mut world = World::new(1).await;
+    let (writer, reader) =
+        (world.writer().await, world.service("reader", Reader::of(&[NOTES, ECHOES])).await);
+    read_some(&world, &reader, 3).await;
+    world.delete_topics();
+    world.make_topics().await;
+    let consumer = refused(&reader, 3, "it was made anew").await;
+    let relay = writer.start(Loops::Relay).await;
+    for number in 1..=3 {
+        writer.write([Note::Echoed(Numbered { key: "a".into(), number })]).await;
+        reader.until_read(ECHOES, number).await;
+        let said = consumer.said.of(Part::Consumer);
+        assert!(said.as_ref().is_some_and(|said| said.contains("it was made anew")), "{said:?}");
+    }
+    consumer.stop().await;
+    relay.stop().await;
 }
 
 #[tokio::test]

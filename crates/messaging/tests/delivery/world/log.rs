@@ -25,10 +25,6 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub fn id(&self) -> Uuid {
-        self.headers["ce_id"].parse().unwrap()
-    }
-
     /// `ce_sequence`, which tests give as they like.
     pub fn number(&self) -> i64 {
         self.headers["ce_sequence"].parse().unwrap()

@@ -89,7 +89,6 @@ impl World {
             retry_cap_ms: 200,
             poll_ms: 50,
             relay_lease_ms: 900,
-            intent_lease_ms: 900,
             session_timeout_ms: 3_000,
             ..Settings::new(&endpoints.kafka_bootstrap, &endpoints.registry_url)
         }

@@ -206,7 +206,7 @@ impl Perform<Reader> for Reader {
                 self.release.acquire().await.expect("never closed").forget();
                 Ok(number.to_string())
             }
-            ("not yet", _) if intent.attempts == 1 => {
+            ("not", "yet") if intent.attempts == 1 => {
                 self.release.acquire().await.expect("never closed").forget();
                 let after = Some(Duration::from_hours(1));
                 Err(Retry { reason: "it is not the time yet".into(), after, outage: false })
