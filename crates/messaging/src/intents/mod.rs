@@ -213,7 +213,7 @@ where
         match result {
             Ok(_) => self.shared.runtime.report(Part::Outside, "calls", None),
             Err(retry) if retry.outage => {
-                self.shared.runtime.report(Part::Outside, "calls", Some(&retry.reason))
+                self.shared.runtime.report(Part::Outside, "calls", Some(&retry.reason));
             }
             Err(_) => {}
         }
