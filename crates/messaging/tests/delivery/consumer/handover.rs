@@ -83,8 +83,7 @@ async fn a_consumer_killed_in_the_middle_of_a_batch_is_replaced() {
     let doomed = reader.start_with(Loops::Consumer, by_way).await;
     reader.until_effects(12).await;
 
-    let mut lock = reader.pool.begin().await.unwrap();
-    sqlx::query("LOCK TABLE effect IN SHARE ROW EXCLUSIVE MODE").execute(&mut *lock).await.unwrap();
+    let lock = reader.lock_effects().await;
     world.pen_notes(notes(3..=5)).await;
     reader.until_locked().await;
     kafka.cut(); // nobody says good-bye

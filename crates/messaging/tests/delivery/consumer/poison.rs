@@ -138,12 +138,12 @@ async fn a_restart_behind_a_record_without_an_id_goes_on() {
     let reader = world.reader().await;
     let (pen, schema) = (world.pen(NOTES), world.schema_id(NOTED).await);
     let good = |number| Forged::good(&note("a", number), schema, number);
-    pen.write([good(1), Forged { ids: Vec::new(), ..Forged::noise("b") }]).await;
-    for (number, read) in [(2, 2), (3, 3), (4, 4)] {
+    let without_id = Forged { ids: Vec::new(), ..Forged::noise("b") };
+    for (record, read) in [(good(1), 1), (without_id, 2), (good(2), 3), (good(3), 4)] {
+        pen.write([record]).await;
         let consumer = reader.start(Loops::Consumer).await;
         reader.until_read(NOTES, read).await;
         consumer.stop().await;
-        pen.write([good(number)]).await;
     }
     assert_eq!(reader.parked().await, parked(&[("b", "undecodable")]));
     assert_eq!(by_key(&reader.effects().await)["a"], [1, 2, 3]);

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use messaging::Settings;
-use testkit::{Proxy, until};
+use testkit::Proxy;
 
-use crate::world::{Loops, NOTES, SOON, World, assert_once_in_order, note};
+use crate::world::group::until_shared;
+use crate::world::{Loops, NOTES, World, assert_once_in_order, note};
 
 const PROMISED: Duration = Duration::from_secs(5);
 
@@ -18,8 +19,7 @@ async fn a_stop_finishes_the_batch_under_way_and_a_restart_redoes_nothing() {
         numbers.flat_map(|number| (0..5).map(move |key| note(&format!("key-{key}"), number)))
     };
     world.pen_notes(notes(1..=4)).await;
-    let mut lock = reader.pool.begin().await.unwrap();
-    sqlx::query("LOCK TABLE effect IN SHARE ROW EXCLUSIVE MODE").execute(&mut *lock).await.unwrap();
+    let lock = reader.lock_effects().await;
     let settings = Settings { batch_records_max: 4, ..reader.settings.clone() };
     let consumer = reader.start_with(Loops::Consumer, settings).await;
     reader.until_locked().await;
@@ -61,11 +61,14 @@ async fn a_stop_does_not_wait_for_a_database_that_hangs() {
     let consumer = reader.start_by_way_of(Loops::Consumer, settings, &postgres).await;
     world.pen_notes([note("a", 1)]).await;
     reader.until_effects(1).await;
-    postgres.hold();
+    let lock = reader.lock_effects().await;
     world.pen_notes([note("a", 2)]).await;
-    until("a batch hangs", SOON, async || if postgres.held() > 0 { Ok(()) } else { Err("not yet") }).await;
+    reader.until_locked().await;
+    postgres.hold(); // the answer never comes
+    lock.rollback().await.unwrap();
     consumer.stop_within(PROMISED).await;
 
+    postgres.cut();
     let other = reader.start(Loops::Consumer).await;
     assert_once_in_order(&reader.until_effects(2).await, 1, 2);
     other.stop().await;
@@ -79,7 +82,7 @@ async fn a_stop_does_not_wait_for_a_database_that_never_answered() {
     postgres.hold();
     let settings = Settings { session_timeout_ms: 120_000, ..reader.settings.clone() };
     let consumer = reader.start_by_way_of(Loops::Consumer, settings, &postgres).await;
-    crate::world::group::until_shared(&reader, &[&consumer]).await;
+    until_shared(&reader, &[&consumer]).await;
     consumer.stop_within(PROMISED).await;
 
     let other = reader.start(Loops::Consumer).await;

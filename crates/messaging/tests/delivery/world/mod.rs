@@ -14,7 +14,7 @@ use kernel::{Clock as _, Event, EventId, Ids as _};
 use messaging::admin::TopicSpec;
 use messaging::{Cause, Effects, Outbox, Outgoing, Settings};
 use serde_json::json;
-use sqlx::PgPool;
+use sqlx::{PgPool, Postgres, Transaction};
 use testkit::{Database, Parts, Proxy, Topics, until};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
@@ -255,6 +255,13 @@ impl Service {
             .fetch_all(&self.pool)
             .await
             .unwrap()
+    }
+
+    /// Until the lock is given up, every batch stops before it writes its effects.
+    pub async fn lock_effects(&self) -> Transaction<'static, Postgres> {
+        let mut lock = self.pool.begin().await.unwrap();
+        sqlx::query("LOCK TABLE effect IN SHARE ROW EXCLUSIVE MODE").execute(&mut *lock).await.unwrap();
+        lock
     }
 
     /// Waits until a loop waits for a lock of the database.
