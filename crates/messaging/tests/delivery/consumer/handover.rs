@@ -1,6 +1,7 @@
 //! Partitions that go from one instance to another: in good order, by a death, or without one of them knowing.
 
 use messaging::Settings;
+use testkit::wait::expect;
 use testkit::{Proxy, until};
 
 use crate::world::group::until_shared;
@@ -42,31 +43,57 @@ async fn a_consumer_that_lost_its_partition_without_knowing_changes_nothing_when
         (Proxy::to_kafka(world.kafka()).await.unwrap(), Proxy::to(world.postgres()).await.unwrap());
     let by_way = Settings { kafka_bootstrap: kafka.address(), ..reader.settings.clone() };
     let sleeper = reader.start_by_way_of(Loops::Consumer, by_way, &postgres).await;
-    world.pen_notes((1..=3).map(|number| note("a", number))).await;
-    reader.until_effects(3).await;
+    let notes = |number| ["a", "b", "c"].map(|key| note(key, number));
+    world.pen_notes(notes(1)).await;
+    until("the first batches are answered", SOON, async || {
+        expect(reader.reader.committed(), |keys| keys.len() == 3)
+    })
+    .await;
 
     // It falls asleep with the next records in its hands, about to begin their transaction.
     postgres.hold();
-    world.pen_notes((4..=6).map(|number| note("a", number))).await;
+    world.pen_notes(notes(2)).await;
     until("the next batch begins", SOON, async || if postgres.held() > 0 { Ok(()) } else { Err("not yet") })
         .await;
     let asleep = sleeper.freeze().await;
     kafka.hold();
     postgres.open();
     let other = reader.start(Loops::Consumer).await;
-    assert_once_in_order(&reader.until_effects(6).await, 1, 6);
+    assert_once_in_order(&reader.until_effects(6).await, 3, 2);
     // The fence must hold by itself: the inbox does not remember for ever.
     reader.database.as_admin("DELETE FROM messaging.inbox").await.unwrap();
     drop(asleep);
     kafka.open();
 
-    world.pen_notes((7..=9).map(|number| note("a", number))).await;
+    world.pen_notes(notes(3)).await;
     reader.until_effects(9).await;
     other.stop().await;
-    world.pen_notes((10..=12).map(|number| note("a", number))).await;
+    world.pen_notes(notes(4)).await;
     reader.until_read(NOTES, 12).await; // by the sleeper, so its old batch is behind it
-    assert_once_in_order(&reader.effects().await, 1, 12);
+    assert_once_in_order(&reader.effects().await, 3, 4);
     sleeper.stop().await;
+}
+
+#[tokio::test]
+async fn a_batch_that_waited_while_somebody_else_moved_the_position_is_given_up() {
+    let world = World::new(1).await;
+    let reader = world.reader().await;
+    world.pen_notes((1..=2).map(|number| note("a", number))).await;
+    let consumer = reader.start(Loops::Consumer).await;
+    reader.until_read(NOTES, 2).await;
+
+    let mut somebody_else = reader.pool.begin().await.unwrap();
+    let moved = "UPDATE messaging.position SET next_offset = 4, last_event_id = NULL";
+    sqlx::query(moved).execute(&mut *somebody_else).await.unwrap();
+    world.pen_notes((3..=4).map(|number| note("a", number))).await;
+    reader.until_locked().await; // a batch is about to take the third note in
+    somebody_else.commit().await.unwrap();
+
+    world.pen_notes((5..=6).map(|number| note("a", number))).await;
+    reader.until_read(NOTES, 6).await;
+    let numbers: Vec<i64> = reader.effects().await.iter().map(|effect| effect.number).collect();
+    assert_eq!(numbers, [1, 2, 5, 6]);
+    consumer.stop().await;
 }
 
 #[tokio::test]

@@ -87,14 +87,15 @@ async fn a_commit_whose_answer_was_lost_is_not_done_again() {
     postgres.cut();
     consumer.says(Part::Consumer, "cannot commit a batch").await;
     lock.rollback().await.unwrap();
-    let first = reader.until_effects(1).await.len();
+    reader.until_effects(1).await;
     // The fence must hold by itself: the inbox does not remember for ever.
     reader.database.as_admin("DELETE FROM messaging.inbox").await.unwrap();
     postgres.open();
 
-    reader.until_read(NOTES, 3).await;
-    assert_once_in_order(&reader.effects().await, 1, 3);
-    assert_eq!(reader.reader.decided().len(), 3, "{first} were committed and are not decided again");
+    world.pen_notes([note("a", 4)]).await;
+    reader.until_read(NOTES, 4).await;
+    assert_once_in_order(&reader.effects().await, 1, 4);
+    assert_eq!(reader.reader.decided().len(), 4, "what was committed is not decided again");
     consumer.stop().await;
 }
 

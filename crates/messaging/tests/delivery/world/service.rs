@@ -35,6 +35,7 @@ pub struct Reader {
 #[derive(Debug, Default)]
 struct Seen {
     decided: Vec<EventId>,
+    committed: BTreeSet<String>,
     notes: Vec<Noted>,
     calls: Vec<Call>,
     called_at: Vec<Instant>,
@@ -62,6 +63,11 @@ impl Reader {
     /// Each time an event was decided, whether or not it was committed.
     pub fn decided(&self) -> Vec<EventId> {
         self.seen().decided.clone()
+    }
+
+    /// Keys of batches whose commit was answered.
+    pub fn committed(&self) -> BTreeSet<String> {
+        self.seen().committed.clone()
     }
 
     /// Notes as they were decoded, in the order they were decided.
@@ -159,6 +165,10 @@ impl Handler for Reader {
             _ => {}
         }
         Ok(effects)
+    }
+
+    fn committed(&self, keys: &BTreeSet<String>) {
+        self.seen().committed.extend(keys.iter().cloned());
     }
 }
 
