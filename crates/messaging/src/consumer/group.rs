@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use super::partition::{self, Ended};
+use super::refused::{At, Refused, name};
 use super::start::{Begin, find};
 use crate::core::consumer::{Position, Start};
 use crate::core::panic;
@@ -28,7 +29,6 @@ use crate::kafka::client::{Listener, Rebalance};
 use crate::kafka::wire::Raw;
 use crate::{Handler, Part, Repository};
 
-type At = (String, i32);
 type Told = (At, Ended);
 
 struct Reading {
@@ -51,7 +51,7 @@ pub struct Group<H, R> {
     /// Given to us, and where to begin is being found out.
     beginning: HashMap<At, JoinHandle<Begin>>,
     /// Given to us, but cannot be read, or is not what we read before; looked at again from time to time.
-    refused: HashMap<At, String>,
+    refused: Refused,
     drained: FuturesUnordered<Pin<Box<dyn Future<Output = At> + Send>>>,
     ended: (mpsc::Sender<Told>, mpsc::Receiver<Told>),
 }
@@ -70,12 +70,12 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
         rebalances: UnboundedReceiver<Rebalance>,
     ) -> Self {
         Self {
+            refused: Refused::none(shared.runtime.clone()),
             shared,
             consumer,
             rebalances,
             reading: HashMap::new(),
             beginning: HashMap::new(),
-            refused: HashMap::new(),
             drained: FuturesUnordered::new(),
             ended: mpsc::channel(1_000),
         }
@@ -144,35 +144,18 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
                 self.spawn(at, position);
                 self.report(self.consumer.incremental_assign(&list));
             }
-            Ok(Begin { start: Start::Refuse(reason), .. }) => self.refuse(at, reason),
-            Err(panicked) => self.refuse(at, panicked.to_string()),
+            Ok(Begin { start: Start::Refuse(reason), .. }) => self.refused.add(at, reason),
+            Err(panicked) => self.refused.add(at, panicked.to_string()),
         }
-    }
-
-    fn refuse(&mut self, at: At, reason: String) {
-        let service = self.shared.runtime.service;
-        tracing::error!(service, topic = at.0, partition = at.1, reason, "refusing to read");
-        self.refused.insert(at, reason);
-        self.report_refused();
-    }
-
-    fn report_refused(&self) {
-        let first = self.refused.iter().min().map(|(at, reason)| format!("{}: {reason}", name(at)));
-        self.shared.runtime.report(Part::Consumer, "refused", first.as_deref());
     }
 
     fn look_at_refused(&mut self) {
-        let before = self.refused.len();
-        let reading = &self.reading;
-        let well = |at: &At| reading.get(at).is_some_and(|one| one.verified.load(Ordering::Relaxed));
-        self.refused.retain(|at, _| !well(at));
-        if self.refused.len() < before {
-            self.report_refused();
-        }
-        let looked_at = |at: &&At| self.beginning.contains_key(*at) || self.reading.contains_key(*at);
-        let again: Vec<At> = self.refused.keys().filter(|at| !looked_at(at)).cloned().collect();
-        for at in again {
-            self.find_begin(at);
+        for at in self.refused.all() {
+            match self.reading.get(&at) {
+                Some(reading) if reading.verified.load(Ordering::Relaxed) => self.refused.remove(&at),
+                None if !self.beginning.contains_key(&at) => self.find_begin(at),
+                _ => {} // being looked at
+            }
         }
     }
 
@@ -240,7 +223,7 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
         }
         self.stop(std::slice::from_ref(&at)).await;
         match ended {
-            Ended::Refused(reason) => self.refuse(at, reason),
+            Ended::Refused(reason) => self.refused.add(at, reason),
             Ended::Lost | Ended::Stopped => self.find_begin(at),
         }
     }
@@ -320,10 +303,6 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
             tracing::debug!(service = self.shared.runtime.service, %error, "kafka did not take an instruction");
         }
     }
-}
-
-fn name((topic, partition): &At) -> String {
-    format!("{topic}/{partition}")
 }
 
 fn list(partitions: &[At]) -> TopicPartitionList {

@@ -3,6 +3,7 @@
 mod attempt;
 mod group;
 mod partition;
+mod refused;
 mod start;
 
 use std::sync::Arc;

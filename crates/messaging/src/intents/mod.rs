@@ -1,40 +1,31 @@
 //! Carries intents out: claimed in a committed transaction, called outside of any, concluded in another.
 
+mod steps;
+
 use std::collections::HashMap;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use rand::RngExt as _;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, info_span};
 
+use self::steps::{Called, Shared, Written, call, claim, write};
+use crate::core::Verdict;
 use crate::core::intents::{Action, Input, Intents};
-use crate::core::{Verdict, panic};
 use crate::kafka::wire::chain;
-use crate::outbox::{Cause, Decided};
+use crate::outbox::Cause;
 use crate::postgres::intent;
 pub use crate::postgres::intent::{OpenIntent, lock_open};
-use crate::{Intent, Part, Perform, Repository, Retry, Runtime, StoreError, TraceContext, Worker, metrics};
+use crate::{Intent, Part, Perform, Repository, Retry, Runtime, StoreError, Worker, metrics};
 
 const RESULTS_MAX: usize = 200;
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(3_500);
-/// A database that neither answers nor hangs up.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-type Called<O> = (i64, Result<(O, Cause), Retry>);
-
-struct Shared<W, R, P> {
-    runtime: Runtime,
-    worker: Arc<W>,
-    repository: Arc<R>,
-    performer: Arc<P>,
-}
 
 struct Loop<W: Worker, R, P> {
     shared: Arc<Shared<W, R, P>>,
@@ -52,14 +43,6 @@ struct Loop<W: Worker, R, P> {
     failures: u32,
     retry_at: Option<tokio::time::Instant>,
 }
-
-type Results<O> = Vec<(Arc<Intent>, Result<(O, Cause), Retry>)>;
-struct Written<O> {
-    results: Results<O>,
-    failure: Option<Failure>,
-}
-/// What kind of failure, and why.
-type Failure = (Verdict, String);
 
 /// Runs until `shutdown`, then waits a moment for the calls under way. Never ends by an error.
 pub async fn run<W, R, P>(
@@ -244,118 +227,6 @@ where
             tracing::debug!(service = runtime.service, "intents are left until their leases run out");
         }
     }
-}
-
-async fn claim<W: Worker, R, P>(
-    shared: Arc<Shared<W, R, P>>,
-    lease: Duration,
-    limit: usize,
-    without: Vec<i64>,
-) -> Result<Vec<Intent>, StoreError> {
-    let runtime = &shared.runtime;
-    let claimed = async {
-        let mut connection = runtime.pool.acquire().await.map_err(StoreError::doing("connect"))?;
-        intent::claim(&mut connection, &runtime.instance, runtime.clock.now(), lease, limit, &without).await
-    };
-    let late = |_| StoreError::doing("claim intents in time")(sqlx::Error::PoolTimedOut);
-    tokio::time::timeout(ANSWER_WITHIN, claimed).await.map_err(late)?
-}
-
-async fn call<W: Worker, R, P: Perform<W>>(
-    shared: Arc<Shared<W, R, P>>,
-    intent: Arc<Intent>,
-) -> Called<W::Outcome> {
-    let service = shared.runtime.service;
-    let span = info_span!(
-        "messaging.intent",
-        otel.name = format!("{service}.intent.{}", intent.kind),
-        otel.kind = "client",
-        order_id = intent.key,
-        attempt = intent.attempts,
-    );
-    intent.trace.adopt(&span);
-    let started = Instant::now();
-    let performed = AssertUnwindSafe(shared.performer.perform(&intent).instrument(span.clone()));
-    let result = performed.catch_unwind().await.unwrap_or_else(|panic| {
-        let reason = format!("the call panicked: {}", panic::said(&*panic));
-        tracing::error!(service, kind = intent.kind, reason, "nobody knows what came of a call");
-        Err(Retry { reason, after: None, outage: false })
-    });
-    metrics::time(metrics::CALL_SECONDS, service, started.elapsed());
-    metrics::count_by(metrics::CALLS, service, "result", if result.is_ok() { "done" } else { "retry" }, 1);
-    let cause = Cause { event: intent.causation, trace: TraceContext::of(&span) };
-    (intent.id, result.map(|outcome| (outcome, cause)))
-}
-
-/// Writes what came of the calls: events, the end of the intents and the new state in one transaction.
-async fn write<W, R, P>(shared: Arc<Shared<W, R, P>>, results: Results<W::Outcome>) -> Written<W::Outcome>
-where
-    W: Worker,
-    W::Outcome: Clone + Sync,
-    R: Repository<W>,
-    P: Perform<W>,
-{
-    let tried = AssertUnwindSafe(in_transaction(&shared, &results)).catch_unwind();
-    let failure = match tokio::time::timeout(ANSWER_WITHIN, tried).await {
-        Ok(Ok(Ok(()))) => None,
-        Ok(Ok(Err(error))) => Some((error.verdict(), chain(&error))),
-        Ok(Err(panic)) => Some((Verdict::Fault, format!("panicked: {}", panic::said(&*panic)))),
-        Err(_) => Some((Verdict::Outage, format!("the database did not answer within {ANSWER_WITHIN:?}"))),
-    };
-    if failure.is_none() {
-        shared.runtime.outbox.wake();
-    }
-    Written { results, failure }
-}
-
-async fn in_transaction<W, R, P>(
-    shared: &Shared<W, R, P>,
-    results: &Results<W::Outcome>,
-) -> Result<(), StoreError>
-where
-    W: Worker,
-    W::Outcome: Clone + Sync,
-    R: Repository<W>,
-    P: Perform<W>,
-{
-    let runtime = &shared.runtime;
-    let now = runtime.clock.now();
-    let done: Vec<(&Intent, &W::Outcome, &Cause)> = results
-        .iter()
-        .filter_map(|(intent, result)| {
-            result.as_ref().ok().map(|(outcome, cause)| (&**intent, outcome, cause))
-        })
-        .collect();
-    let mut transaction = runtime.pool.begin().await.map_err(StoreError::doing("begin a conclusion"))?;
-    let mut keys = std::collections::BTreeSet::new();
-    for (intent, _, _) in &done {
-        shared.worker.intent_keys(intent, &mut keys);
-    }
-    if !done.is_empty() {
-        let mut loaded = shared.repository.load(&mut transaction, &keys).await?;
-        let intents: Vec<&Intent> = done.iter().map(|(intent, _, _)| *intent).collect();
-        let ended = intent::end(&mut transaction, &runtime.instance, &intents).await?;
-        let mut decided = Vec::new();
-        for (intent, outcome, cause) in done.iter().filter(|(intent, _, _)| ended.contains(&intent.id)) {
-            let effects = shared.worker.conclude(&mut loaded, intent, (*outcome).clone(), now, &*runtime.ids);
-            decided.push(Decided { effects, at: now, cause: (*cause).clone() });
-        }
-        shared.repository.save(&mut transaction, loaded).await?;
-        runtime.outbox.write_all(&mut transaction, decided).await?;
-    }
-    let again = results.iter().filter_map(|(intent, result)| {
-        let retry = result.as_ref().err()?;
-        let failures = u32::try_from(intent.attempts).unwrap_or(1);
-        let wait = retry.after.unwrap_or_else(|| runtime.settings.backoff().after(failures, jitter()));
-        Some((&**intent, now.plus(wait)))
-    });
-    let again: Vec<_> = again.collect();
-    if !again.is_empty() {
-        intent::put_back(&mut transaction, &runtime.instance, &again).await?;
-    }
-    transaction.commit().await.map_err(StoreError::doing("commit a conclusion"))?;
-    shared.worker.committed(&keys);
-    Ok(())
 }
 
 fn jitter() -> f64 {

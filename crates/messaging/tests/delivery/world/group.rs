@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::groups::GroupInfo;
 use testkit::until;
 
 use super::{Instance, SOON, Service};
@@ -29,7 +30,7 @@ fn members(bootstrap: &str, group: &str) -> Vec<String> {
     let client: BaseConsumer = settings.create().unwrap();
     let found = client.fetch_group_list(Some(group), Duration::from_secs(10)).unwrap();
     let stable = found.groups().iter().filter(|group| group.state() == "Stable");
-    let members = stable.flat_map(|group| group.members());
+    let members = stable.flat_map(GroupInfo::members);
     members
         .filter(|member| member.assignment().is_some_and(has_partitions))
         .map(|member| member.client_id().to_owned())
