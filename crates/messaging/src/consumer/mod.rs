@@ -42,7 +42,8 @@ pub async fn run<H: Handler, R: Repository<H>>(
         Err(error) => return tracing::error!(%error, "cannot make an HTTP client for the registry"),
     };
     let shared = Arc::new(Shared { runtime, registry, handler, repository });
-    tokio::join!(read(&shared, &shutdown), maintain_inbox(&shared.runtime, &shutdown));
+    let maintained = shutdown.run_until_cancelled(maintain_inbox(&shared.runtime));
+    tokio::join!(read(&shared, &shutdown), maintained);
 }
 
 async fn read<H: Handler, R: Repository<H>>(shared: &Arc<Shared<H, R>>, shutdown: &CancellationToken) {
@@ -90,8 +91,8 @@ async fn close(runtime: &Runtime, consumer: Arc<rdkafka::consumer::StreamConsume
     }
 }
 
-async fn maintain_inbox(runtime: &Runtime, shutdown: &CancellationToken) {
-    while !shutdown.is_cancelled() {
+async fn maintain_inbox(runtime: &Runtime) {
+    loop {
         let maintained = async {
             let mut connection = runtime.pool.acquire().await.map_err(StoreError::doing("connect"))?;
             inbox::maintain(&mut connection, runtime.clock.now(), runtime.settings.inbox_days).await
@@ -103,6 +104,6 @@ async fn maintain_inbox(runtime: &Runtime, shutdown: &CancellationToken) {
                 Duration::from_secs(1)
             }
         };
-        shutdown.run_until_cancelled(tokio::time::sleep(wait)).await;
+        tokio::time::sleep(wait).await;
     }
 }

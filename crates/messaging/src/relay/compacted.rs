@@ -16,12 +16,13 @@ use tokio_util::sync::CancellationToken;
 use super::leases::Held;
 use super::publish::{PublishError, Publisher, schema_id};
 use super::wake::Woken;
+use super::{DRAIN_TIMEOUT, EXCHANGE_TIMEOUT};
 use crate::core::COMPACTED_SHARD;
 use crate::kafka::client::{self, Listener};
 use crate::kafka::wire::chain;
 use crate::postgres::outbox::{OutboxRow, exchange};
 use crate::registry::Registry;
-use crate::{Part, Runtime, metrics};
+use crate::{Part, Runtime, StoreError, metrics};
 
 const NAME: &str = "compacted topics";
 const BATCH_ROWS: usize = 200;
@@ -44,7 +45,16 @@ pub async fn run<E: Event>(
             held.until > Instant::now() && held.shards.contains(&COMPACTED_SHARD)
         };
         let wait = if ours {
-            match relay.publish_some::<E>().await {
+            let late = async {
+                shutdown.cancelled().await;
+                tokio::time::sleep(DRAIN_TIMEOUT).await;
+            };
+            // Given up in the middle, a transaction is undone by the next owner, and its rows are still there.
+            let sent = tokio::select! {
+                sent = relay.publish_some::<E>() => sent,
+                () = late => break,
+            };
+            match sent {
                 Ok(sent) => {
                     failures = 0;
                     relay.well();
@@ -102,11 +112,17 @@ impl Compacted<'_> {
     }
 
     async fn read(&mut self) -> Result<Vec<OutboxRow>, PublishError> {
-        let mut session = match self.session.take() {
-            Some(session) => session,
-            None => super::session(self.runtime).await?,
+        let session = self.session.take();
+        let work = async {
+            let mut session = match session {
+                Some(session) => session,
+                None => super::session(self.runtime).await?,
+            };
+            let rows = exchange(&mut session, &self.acked, &[COMPACTED_SHARD], &[], BATCH_ROWS).await?;
+            Ok::<_, StoreError>((session, rows))
         };
-        let rows = exchange(&mut session, &self.acked, &[COMPACTED_SHARD], &[], BATCH_ROWS).await?;
+        let late = |_| StoreError::doing("read the outbox in time")(sqlx::Error::PoolTimedOut);
+        let (session, rows) = tokio::time::timeout(EXCHANGE_TIMEOUT, work).await.map_err(late)??;
         self.session = Some(session);
         self.acked.clear();
         Ok(rows)

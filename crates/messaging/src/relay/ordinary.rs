@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::leases::Held;
 use super::publish::{PublishError, Publisher};
 use super::wake::Woken;
+use super::{DRAIN_TIMEOUT, EXCHANGE_TIMEOUT};
 use crate::core::COMPACTED_SHARD;
 use crate::core::relay::{Action, Input, Relay, Row};
 use crate::kafka::client;
@@ -33,8 +34,6 @@ type Exchanging =
 
 const NAME: &str = "ordinary topics";
 const PAGE_ROWS: usize = 1_000;
-const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
-const DRAIN_TIMEOUT: Duration = Duration::from_millis(2_500);
 
 struct Loop {
     runtime: Runtime,

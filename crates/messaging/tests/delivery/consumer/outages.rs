@@ -85,7 +85,7 @@ async fn a_commit_whose_answer_was_lost_is_not_done_again() {
     world.pen_notes((1..=3).map(|number| note("a", number))).await;
     reader.until_locked().await;
     postgres.cut();
-    consumer.says(Part::Consumer, "cannot commit a batch").await;
+    consumer.says(Part::Consumer, "cannot").await;
     lock.rollback().await.unwrap();
     reader.until_effects(1).await;
     // The fence must hold by itself: the inbox does not remember for ever.
