@@ -61,6 +61,30 @@ async fn a_worker_that_slept_beyond_its_lease_concludes_nothing() {
 }
 
 #[tokio::test]
+async fn a_result_that_comes_after_its_lease_is_dropped_also_while_the_other_call_is_under_way() {
+    let world = World::new(1).await;
+    let reader = world.reader().await;
+    intended(&world, &reader, &[("a", 1, "call:hang")]).await;
+    let sleeper = reader.start_with(Loops::Intents, short_lease(&reader)).await;
+    reader.until_calls(1).await;
+    let asleep = sleeper.freeze().await;
+    let busy = Settings { intent_calls_max: 1, ..reader.settings.clone() };
+    let other = reader.start_with(Loops::Intents, busy).await;
+    reader.until_calls(2).await;
+    reader.reader.release.add_permits(1); // the sleeper's call has waited longer
+    drop(asleep);
+    let consumer = reader.start(Loops::Consumer).await;
+    world.pen_notes([moody("b", 1, "call")]).await;
+    // By the sleeper, which writes its results in the order of the calls.
+    assert_eq!(reader.until_outcomes(1).await, [call("b", 1, 1)]);
+    reader.reader.release.add_permits(1);
+    assert_eq!(reader.until_outcomes(2).await, [call("b", 1, 1), call("a", 1, 2)]);
+    for instance in [sleeper, other, consumer] {
+        instance.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn the_call_of_a_worker_that_died_is_made_again_by_another() {
     let world = World::new(1).await;
     let reader = world.reader().await;
