@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::Shared;
 use super::partition::{self, Ended};
 use super::refused::{At, Refused, name};
-use super::start::{Begin, find};
+use super::start::{Begin, TOPICS, find, until_all_exist};
 use crate::core::consumer::{Position, Start};
 use crate::core::panic;
 use crate::kafka::client::{Listener, Rebalance};
@@ -52,6 +52,8 @@ pub struct Group<H, R> {
     beginning: HashMap<At, JoinHandle<Begin>>,
     /// Given to us, but cannot be read, or is not what we read before; looked at again from time to time.
     refused: Refused,
+    /// Tells of topics that do not exist.
+    missing: Option<JoinHandle<()>>,
     drained: FuturesUnordered<Pin<Box<dyn Future<Output = At> + Send>>>,
     ended: (mpsc::Sender<Told>, mpsc::Receiver<Told>),
 }
@@ -76,6 +78,7 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
             rebalances,
             reading: HashMap::new(),
             beginning: HashMap::new(),
+            missing: None,
             drained: FuturesUnordered::new(),
             ended: mpsc::channel(1_000),
         }
@@ -106,6 +109,8 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
             }
         }
         self.beginning.values().for_each(JoinHandle::abort); // they hold the client
+        self.missing.iter().for_each(JoinHandle::abort);
+        self.shared.runtime.report(Part::Consumer, TOPICS, None);
         let all: Vec<At> = self.reading.keys().cloned().collect();
         self.commit_after_stop(all).await;
     }
@@ -292,6 +297,12 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
             for at in self.reading.keys() {
                 let _ = self.ended.0.try_send((at.clone(), Ended::Lost));
             }
+        }
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownTopicOrPartition)
+            && self.missing.as_ref().is_none_or(JoinHandle::is_finished)
+        {
+            let (consumer, topics) = (self.consumer.clone(), self.shared.handler.topics());
+            self.missing = Some(tokio::spawn(until_all_exist(runtime.clone(), consumer, topics)));
         }
         tracing::debug!(service = runtime.service, %error, "kafka");
         tokio::time::sleep(TICK).await; // errors come in bursts

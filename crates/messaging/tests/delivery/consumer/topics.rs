@@ -1,11 +1,12 @@
 //! A topic that is not the one that was read before: refused loudly, nothing skipped in silence.
 
 use messaging::Part;
+use testkit::until;
 
 use crate::world::catalogue::Numbered;
 use crate::world::log::delete_records;
 use crate::world::{
-    ECHOES, Instance, Loops, NOTES, Note, Reader, Service, World, assert_once_in_order, note,
+    ECHOES, Instance, Loops, NOTES, Note, Reader, SOON, Service, World, assert_once_in_order, note,
 };
 
 async fn read_some(world: &World, reader: &Service, last: i64) {
@@ -23,6 +24,21 @@ async fn refused(reader: &Service, read: i64, why: &str) -> Instance {
     reader.until_read(NOTES, read).await;
     assert_once_in_order(&reader.effects().await, 1, read);
     consumer
+}
+
+#[tokio::test]
+async fn a_topic_that_does_not_exist_is_told_of_until_it_is_made_and_then_read() {
+    let mut world = World::without_topics(1).await;
+    world.make_topics_but(NOTES).await;
+    let reader = world.reader().await;
+    let consumer = reader.start(Loops::Consumer).await;
+    let said = consumer.says(Part::Consumer, "storectl topics create").await;
+    assert!(said.contains(NOTES), "{said}");
+    world.make_topics().await;
+    world.pen_notes([note("a", 1)]).await;
+    reader.until_effects(1).await;
+    until("the trouble is over", SOON, async || consumer.said.of(Part::Consumer).map_or(Ok(()), Err)).await;
+    consumer.stop().await;
 }
 
 #[tokio::test]
