@@ -113,6 +113,7 @@ CREATE TABLE messaging.intent (
     traceparent text,
     tracestate  text,
     due_at      timestamptz NOT NULL,
+    woken       boolean     NOT NULL DEFAULT false, -- since it was claimed: what it waits for is there
     attempts    int         NOT NULL DEFAULT 0,
     lease_owner text,
     lease_until timestamptz NOT NULL DEFAULT '-infinity'

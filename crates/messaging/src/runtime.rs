@@ -5,7 +5,8 @@ use std::sync::Arc;
 use kernel::{Clock, Ids};
 use sqlx::PgPool;
 
-use crate::{Outbox, Settings, Status};
+use crate::status::Troubles;
+use crate::{Outbox, Part, Settings, Status};
 
 /// A service as messaging sees it. Cheap to clone; one per service and process.
 #[derive(Clone)]
@@ -24,12 +25,11 @@ pub struct Runtime {
     pub ids: Arc<dyn Ids>,
     /// The way out.
     pub outbox: Outbox,
-    /// Hears what is wrong.
-    pub status: Arc<dyn Status>,
+    troubles: Arc<Troubles>,
 }
 
 impl Runtime {
-    /// One instance of `service`.
+    /// One instance of `service`; `status` hears what is wrong.
     pub fn new(
         service: &'static str,
         pool: PgPool,
@@ -47,7 +47,12 @@ impl Runtime {
             clock,
             ids,
             outbox: Outbox::new(),
-            status,
+            troubles: Arc::new(Troubles::new(status)),
         }
+    }
+
+    /// Tells the service how `part` is to `by`, a loop or a partition; `None`: well.
+    pub(crate) fn report(&self, part: Part, by: &str, trouble: Option<&str>) {
+        self.troubles.report(part, by, trouble);
     }
 }

@@ -1,14 +1,17 @@
 //! One try of a batch: position, inbox, decisions, outbox and parking in one transaction.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
 
+use futures::FutureExt as _;
 use kernel::EventId;
 use sqlx::PgConnection;
 use tracing::info_span;
 
 use super::Shared;
 use super::partition::Pending;
+use crate::core::Verdict;
 use crate::core::batch::{self, Content, Fate};
 use crate::core::consumer::{Outcome, ParkedKind, Parking, Position};
 use crate::kafka::wire::chain;
@@ -53,10 +56,19 @@ struct Done<K> {
     handled: usize,
 }
 
+/// A database that neither answers nor hangs up. Should the commit have come through, the next try finds the position moved.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
 /// Tries it.
 pub(super) async fn run<H: Handler, R: Repository<H>>(batch: Batch<'_, H, R>) -> Outcome {
     let started = Instant::now();
-    match in_transaction(&batch).await {
+    // A panic anywhere in the service's part of it is about one of the records, as a refusal is.
+    let tried = AssertUnwindSafe(in_transaction(&batch)).catch_unwind();
+    let Ok(tried) = tokio::time::timeout(ANSWER_WITHIN, tried).await else {
+        let reason = format!("the database did not answer within {ANSWER_WITHIN:?}");
+        return Outcome::Failed(Verdict::Outage, reason);
+    };
+    match tried.unwrap_or_else(|panic| Err(Failure::Refused(Parking::panicked(&*panic)))) {
         Ok(done) => {
             batch.shared.handler.committed(&done.keys);
             batch.shared.runtime.outbox.wake();
@@ -93,7 +105,7 @@ impl<H: Handler, R: Repository<H>> Batch<'_, H, R> {
         let events: Vec<&Received<H::Event>> = self.handled(&fates).collect();
         let ids: Vec<_> = events.iter().map(|one| (one.metadata.id, one.metadata.time)).collect();
         let fresh = if ids.is_empty() { BTreeSet::new() } else { inbox::insert(connection, &ids).await? };
-        let keys = batch::keys(handler, &events);
+        let keys = batch::keys(handler, &events).map_err(Failure::Refused)?;
         let mut done =
             Done { keys, duplicates: 0, ignored: Vec::new(), parked: Vec::new(), handled: events.len() };
         if fresh.is_empty() {

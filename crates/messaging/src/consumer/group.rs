@@ -2,36 +2,41 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use rdkafka::consumer::{CommitMode, Consumer as _, StreamConsumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::mpsc::{self, UnboundedReceiver, error::TrySendError};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use super::partition::{self, Ended};
-use super::start::{Begin, find};
-use crate::core::consumer::Start;
+use super::refused::{At, Refused, name};
+use super::start::{Begin, TOPICS, find, until_all_exist};
+use crate::core::consumer::{Position, Start};
+use crate::core::panic;
 use crate::kafka::client::{Listener, Rebalance};
 use crate::kafka::wire::Raw;
 use crate::{Handler, Part, Repository};
 
-type At = (String, i32);
+type Told = (At, Ended);
 
 struct Reading {
     records: mpsc::Sender<Raw>,
     progress: Arc<AtomicI64>,
+    verified: Arc<AtomicBool>,
     stop: CancellationToken,
-    task: JoinHandle<Ended>,
+    task: JoinHandle<()>,
     /// What did not fit when the partition was paused.
     overflow: Vec<Raw>,
     committed: i64,
@@ -45,15 +50,19 @@ pub struct Group<H, R> {
     reading: HashMap<At, Reading>,
     /// Given to us, and where to begin is being found out.
     beginning: HashMap<At, JoinHandle<Begin>>,
-    /// Given to us, but not what we read before; looked at again from time to time.
-    refused: HashMap<At, String>,
+    /// Given to us, but cannot be read, or is not what we read before; looked at again from time to time.
+    refused: Refused,
+    /// Tells of topics that do not exist.
+    missing: Option<JoinHandle<()>>,
     drained: FuturesUnordered<Pin<Box<dyn Future<Output = At> + Send>>>,
-    restart: (mpsc::Sender<At>, mpsc::Receiver<At>),
+    ended: (mpsc::Sender<Told>, mpsc::Receiver<Told>),
 }
 
 const COMMIT_EVERY: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(10);
 const REFUSED_EVERY: Duration = Duration::from_secs(5);
+/// Batches under way may take this long to finish; then they are rolled back, and redone by whoever reads next.
+const STOP_WITHIN: Duration = Duration::from_millis(2_500);
 
 impl<H: Handler, R: Repository<H>> Group<H, R> {
     /// A member that has nothing yet.
@@ -63,14 +72,15 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
         rebalances: UnboundedReceiver<Rebalance>,
     ) -> Self {
         Self {
+            refused: Refused::none(shared.runtime.clone()),
             shared,
             consumer,
             rebalances,
             reading: HashMap::new(),
             beginning: HashMap::new(),
-            refused: HashMap::new(),
+            missing: None,
             drained: FuturesUnordered::new(),
-            restart: mpsc::channel(1_000),
+            ended: mpsc::channel(1_000),
         }
     }
 
@@ -84,9 +94,9 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
                 biased;
                 () = shutdown.cancelled() => break,
                 Some(rebalance) = self.rebalances.recv() => self.rebalance(rebalance).await,
-                begin = begun(&mut self.beginning) => self.begin(&begin),
+                (at, found) = begun(&mut self.beginning) => self.begin(at, found),
                 Some(at) = self.drained.next() => self.resume(&at),
-                Some(at) = self.restart.1.recv() => self.begin_again(at).await,
+                Some((at, ended)) = self.ended.1.recv() => self.begin_again(at, ended).await,
                 _ = commit.tick() => self.commit(),
                 _ = look_again.tick() => self.look_at_refused(),
                 message = consumer.recv() => match message {
@@ -98,6 +108,9 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
                 },
             }
         }
+        self.beginning.values().for_each(JoinHandle::abort); // they hold the client
+        self.missing.iter().for_each(JoinHandle::abort);
+        self.shared.runtime.report(Part::Consumer, TOPICS, None);
         let all: Vec<At> = self.reading.keys().cloned().collect();
         self.commit_after_stop(all).await;
     }
@@ -128,72 +141,57 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
         self.beginning.insert(at, tokio::spawn(found));
     }
 
-    fn begin(&mut self, begin: &Begin) {
-        let at = (begin.topic.clone(), begin.partition);
-        match &begin.start {
-            Start::From(offset) => {
+    fn begin(&mut self, at: At, found: Result<Begin, JoinError>) {
+        match found {
+            Ok(Begin { position, start: Start::From(offset) }) => {
                 let mut list = TopicPartitionList::new();
-                self.report(list.add_partition_offset(&at.0, at.1, Offset::Offset(*offset)));
-                if self.refused.remove(&at).is_some() {
-                    self.report_refused();
-                }
-                self.spawn(at, begin);
+                self.report(list.add_partition_offset(&at.0, at.1, Offset::Offset(offset)));
+                self.spawn(at, position);
                 self.report(self.consumer.incremental_assign(&list));
             }
-            Start::Refuse(reason) => {
-                tracing::error!(
-                    service = self.shared.runtime.service,
-                    topic = at.0,
-                    partition = at.1,
-                    reason,
-                    "refusing to read"
-                );
-                self.refused.insert(at, reason.clone());
-                self.report_refused();
-            }
+            Ok(Begin { start: Start::Refuse(reason), .. }) => self.refused.add(at, reason),
+            Err(panicked) => self.refused.add(at, panicked.to_string()),
         }
-    }
-
-    fn report_refused(&self) {
-        let first = self
-            .refused
-            .iter()
-            .min()
-            .map(|((topic, partition), reason)| format!("{topic}/{partition}: {reason}"));
-        self.shared.runtime.status.set(Part::Consumer, first.as_deref());
     }
 
     fn look_at_refused(&mut self) {
-        let again: Vec<At> =
-            self.refused.keys().filter(|at| !self.beginning.contains_key(*at)).cloned().collect();
-        for at in again {
-            self.find_begin(at);
+        for at in self.refused.all() {
+            match self.reading.get(&at) {
+                Some(reading) if reading.verified.load(Ordering::Relaxed) => self.refused.remove(&at),
+                None if !self.beginning.contains_key(&at) => self.find_begin(at),
+                _ => {} // being looked at
+            }
         }
     }
 
-    fn spawn(&mut self, at: At, begin: &Begin) {
+    fn spawn(&mut self, at: At, position: Position) {
         let (records, queue) = mpsc::channel(self.shared.runtime.settings.queue_records_max);
         let stop = CancellationToken::new();
-        let progress = Arc::new(AtomicI64::new(begin.position.next_offset));
+        let progress = Arc::new(AtomicI64::new(position.next_offset));
+        let verified = Arc::new(AtomicBool::new(position.last_event_id.is_none()));
         let task = partition::Task {
             shared: self.shared.clone(),
+            name: name(&at),
             topic: self.shared.runtime.settings.bare(&at.0).unwrap_or(&at.0).to_owned(),
             partition: at.1,
-            position: begin.position,
+            position,
             queue,
             progress: progress.clone(),
+            verified: verified.clone(),
             stop: stop.clone(),
         };
-        let (again, here) = (self.restart.0.clone(), at.clone());
+        let (tell, here) = (self.ended.0.clone(), at.clone());
         let task = tokio::spawn(async move {
-            let ended = task.run().await;
-            if ended == Ended::Lost {
-                let _ = again.send(here).await;
+            let ended = AssertUnwindSafe(task.run()).catch_unwind().await;
+            let ended = ended.unwrap_or_else(|panic| {
+                Ended::Refused(format!("reading it panicked: {}", panic::said(&*panic)))
+            });
+            if ended != Ended::Stopped {
+                let _ = tell.send((here, ended)).await;
             }
-            ended
         });
-        let committed = begin.position.next_offset;
-        self.reading.insert(at, Reading { records, progress, stop, task, overflow: Vec::new(), committed });
+        let (overflow, committed) = (Vec::new(), position.next_offset);
+        self.reading.insert(at, Reading { records, progress, verified, stop, task, overflow, committed });
     }
 
     fn hand_over(&mut self, at: &At, raw: Raw) {
@@ -223,11 +221,15 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
         }
     }
 
-    /// The partition's task found the position elsewhere, or ended: from the database, again.
-    async fn begin_again(&mut self, at: At) {
-        if self.reading.contains_key(&at) {
-            self.stop(std::slice::from_ref(&at)).await;
-            self.find_begin(at);
+    /// The partition's task ended without being told to: from the database, again, at once or later.
+    async fn begin_again(&mut self, at: At, ended: Ended) {
+        if !self.reading.contains_key(&at) {
+            return;
+        }
+        self.stop(std::slice::from_ref(&at)).await;
+        match ended {
+            Ended::Refused(reason) => self.refused.add(at, reason),
+            Ended::Lost | Ended::Stopped => self.find_begin(at),
         }
     }
 
@@ -237,9 +239,12 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
                 reading.stop.cancel();
             }
         }
+        let end = Instant::now() + STOP_WITHIN;
         for at in &partitions {
-            if let Some(reading) = self.reading.get_mut(at) {
-                let _ = (&mut reading.task).await;
+            if let Some(reading) = self.reading.get_mut(at)
+                && timeout_at(end, &mut reading.task).await.is_err()
+            {
+                reading.task.abort();
             }
         }
         self.commit();
@@ -254,6 +259,9 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
             reading.stop.cancel();
             if !reading.task.is_finished() {
                 let _ = reading.task.await;
+            }
+            for part in [Part::Consumer, Part::Registry] {
+                self.shared.runtime.report(part, &name(at), None); // whoever reads it next will say how it is
             }
             assigned.push(at.clone());
         }
@@ -287,8 +295,14 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
             // The place we read from is gone: find out why, and refuse loudly.
             for at in self.reading.keys() {
-                let _ = self.restart.0.try_send(at.clone());
+                let _ = self.ended.0.try_send((at.clone(), Ended::Lost));
             }
+        }
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownTopicOrPartition)
+            && self.missing.as_ref().is_none_or(JoinHandle::is_finished)
+        {
+            let (consumer, topics) = (self.consumer.clone(), self.shared.handler.topics());
+            self.missing = Some(tokio::spawn(until_all_exist(runtime.clone(), consumer, topics)));
         }
         tracing::debug!(service = runtime.service, %error, "kafka");
         tokio::time::sleep(TICK).await; // errors come in bursts
@@ -311,7 +325,7 @@ fn list(partitions: &[At]) -> TopicPartitionList {
 }
 
 /// Resolves with the next partition whose beginning is known; never when none is looked for.
-async fn begun(beginning: &mut HashMap<At, JoinHandle<Begin>>) -> Begin {
+async fn begun(beginning: &mut HashMap<At, JoinHandle<Begin>>) -> (At, Result<Begin, JoinError>) {
     let next = std::future::poll_fn(|context| {
         for (at, task) in beginning.iter_mut() {
             if let std::task::Poll::Ready(done) = Pin::new(task).poll(context) {
@@ -320,10 +334,7 @@ async fn begun(beginning: &mut HashMap<At, JoinHandle<Begin>>) -> Begin {
         }
         std::task::Poll::Pending
     });
-    let (at, done) = next.await;
-    beginning.remove(&at);
-    match done {
-        Ok(begin) => begin,
-        Err(_) => std::future::pending().await, // aborted by a revocation
-    }
+    let found = next.await;
+    beginning.remove(&found.0);
+    found
 }

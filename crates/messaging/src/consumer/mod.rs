@@ -3,6 +3,7 @@
 mod attempt;
 mod group;
 mod partition;
+mod refused;
 mod start;
 
 use std::sync::Arc;
@@ -26,7 +27,7 @@ struct Shared<H, R> {
     repository: Arc<R>,
 }
 
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const INBOX_EVERY: Duration = Duration::from_mins(10);
 
 /// Runs until `shutdown`, then finishes the batches under way and leaves the group. Never ends by an error.
@@ -41,7 +42,8 @@ pub async fn run<H: Handler, R: Repository<H>>(
         Err(error) => return tracing::error!(%error, "cannot make an HTTP client for the registry"),
     };
     let shared = Arc::new(Shared { runtime, registry, handler, repository });
-    tokio::join!(read(&shared, &shutdown), maintain_inbox(&shared.runtime, &shutdown));
+    let maintained = shutdown.run_until_cancelled(maintain_inbox(&shared.runtime));
+    tokio::join!(read(&shared, &shutdown), maintained);
 }
 
 async fn read<H: Handler, R: Repository<H>>(shared: &Arc<Shared<H, R>>, shutdown: &CancellationToken) {
@@ -57,16 +59,27 @@ async fn read<H: Handler, R: Repository<H>>(shared: &Arc<Shared<H, R>>, shutdown
         match subscribed {
             Ok(consumer) => {
                 let consumer = Arc::new(consumer);
+                let closing = Closing(closing);
                 group::Group::new(shared.clone(), consumer.clone(), told).run(shutdown).await;
-                closing.store(true, Ordering::Release);
+                drop(closing);
                 close(runtime, consumer).await;
             }
             Err(error) => {
-                runtime.status.set(Part::Consumer, Some(&error.to_string()));
+                runtime.report(Part::Consumer, client::CLIENT, Some(&error.to_string()));
                 tracing::error!(service = runtime.service, %error, "cannot make a consumer");
                 shutdown.run_until_cancelled(tokio::time::sleep(Duration::from_secs(5))).await;
             }
         }
+    }
+}
+
+/// From its drop on nobody answers revocations but the client itself: also when this loop is dropped where it stands,
+/// because a client waits for that answer before it closes.
+struct Closing(Arc<AtomicBool>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
     }
 }
 
@@ -78,8 +91,8 @@ async fn close(runtime: &Runtime, consumer: Arc<rdkafka::consumer::StreamConsume
     }
 }
 
-async fn maintain_inbox(runtime: &Runtime, shutdown: &CancellationToken) {
-    while !shutdown.is_cancelled() {
+async fn maintain_inbox(runtime: &Runtime) {
+    loop {
         let maintained = async {
             let mut connection = runtime.pool.acquire().await.map_err(StoreError::doing("connect"))?;
             inbox::maintain(&mut connection, runtime.clock.now(), runtime.settings.inbox_days).await
@@ -91,6 +104,6 @@ async fn maintain_inbox(runtime: &Runtime, shutdown: &CancellationToken) {
                 Duration::from_secs(1)
             }
         };
-        shutdown.run_until_cancelled(tokio::time::sleep(wait)).await;
+        tokio::time::sleep(wait).await;
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use rand::RngExt as _;
 use tokio::sync::mpsc;
@@ -17,17 +17,21 @@ use crate::kafka::wire::{Raw, decode};
 use crate::{Handler, Part, Repository, metrics};
 
 /// Why a partition's task ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// It was told to.
     Stopped,
-    /// The position in the database is not where we are, or the topic is another one: begin again from there.
+    /// The position in the database is not where we are: begin again from there.
     Lost,
+    /// Nothing can be read from here for now, for this reason: to be looked at again later.
+    Refused(String),
 }
 
 /// One assigned partition.
 pub struct Task<H, R> {
     pub(super) shared: Arc<Shared<H, R>>,
+    /// `topic/partition`, for reports.
+    pub(super) name: String,
     /// Without prefix.
     pub(super) topic: String,
     pub(super) partition: i32,
@@ -35,6 +39,8 @@ pub struct Task<H, R> {
     pub(super) queue: mpsc::Receiver<Raw>,
     /// Tells the group how far it is.
     pub(super) progress: Arc<AtomicI64>,
+    /// Tells the group that the topic is the one that was read before.
+    pub(super) verified: Arc<AtomicBool>,
     pub(super) stop: CancellationToken,
 }
 
@@ -55,7 +61,6 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
             settings.backoff(),
         );
         let mut pending: VecDeque<Pending<H::Event>> = VecDeque::new();
-        let mut verified = self.position.last_event_id.is_none();
         loop {
             if pending.is_empty() {
                 let mut raws = Vec::new();
@@ -65,10 +70,9 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
                 if received.await.is_none_or(|count| count == 0) {
                     return Ended::Stopped;
                 }
-                if !verified && !self.same_topic(&raws) {
-                    return Ended::Lost;
+                if let Err(reason) = self.verify(&raws) {
+                    return Ended::Refused(reason);
                 }
-                verified = true;
                 raws.retain(|raw| raw.offset >= core.next_offset());
                 let Some(read) = self.decode(raws).await else { return Ended::Stopped };
                 pending = read;
@@ -118,7 +122,7 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
     fn report(&self, outcome: &Outcome) {
         let runtime = &self.shared.runtime;
         match outcome {
-            Outcome::Committed(_) => runtime.status.set(Part::Consumer, None),
+            Outcome::Committed(_) => runtime.report(Part::Consumer, &self.name, None),
             Outcome::Moved => tracing::info!(
                 service = runtime.service,
                 topic = self.topic,
@@ -126,7 +130,7 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
                 "somebody else moved the position"
             ),
             Outcome::Failed(verdict, reason) => {
-                runtime.status.set(Part::Consumer, Some(reason));
+                runtime.report(Part::Consumer, &self.name, Some(reason));
                 tracing::debug!(
                     service = runtime.service,
                     topic = self.topic,
@@ -149,18 +153,16 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
     }
 
     /// The record before our position is there to be compared, unless compaction removed it.
-    fn same_topic(&self, raws: &[Raw]) -> bool {
-        let before = raws.iter().find(|raw| raw.offset == self.position.next_offset - 1);
-        let same = before.is_none_or(|raw| raw.event_id() == self.position.last_event_id);
-        if !same {
-            let reason = format!(
-                "{}/{}: the record before offset {} is not the one that was read: the topic was made anew",
-                self.topic, self.partition, self.position.next_offset
-            );
-            tracing::error!(service = self.shared.runtime.service, reason, "refusing to read");
-            self.shared.runtime.status.set(Part::Consumer, Some(&reason));
-        }
-        same
+    fn verify(&self, raws: &[Raw]) -> Result<(), String> {
+        let next = self.position.next_offset;
+        let before = raws.iter().find(|raw| raw.offset == next - 1);
+        let known = self.verified.load(Ordering::Relaxed)
+            || before.is_none_or(|raw| raw.event_id() == self.position.last_event_id);
+        self.verified.store(known, Ordering::Relaxed);
+        let other = || {
+            format!("the record before offset {next} is not the one that was read: the topic was made anew")
+        };
+        known.then_some(()).ok_or_else(other)
     }
 
     /// `None` when stopped while the registry was away.
@@ -174,7 +176,7 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
                     Ok(record) => break record,
                     Err(error) => {
                         failures = failures.saturating_add(1);
-                        runtime.status.set(Part::Registry, Some(&error.to_string()));
+                        runtime.report(Part::Registry, &self.name, Some(&error.to_string()));
                         metrics::count_by(metrics::RETRIES, runtime.service, "loop", "registry", 1);
                         tracing::debug!(service = runtime.service, verdict = ?Verdict::Outage, %error, "the partition waits");
                         let wait = runtime.settings.backoff().after(failures, 1.0);
@@ -184,7 +186,7 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
             };
             if failures > 0 {
                 failures = 0;
-                runtime.status.set(Part::Registry, None);
+                runtime.report(Part::Registry, &self.name, None);
             }
             pending.push_back(Pending { raw, record });
         }

@@ -4,22 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::{Consumer as _, StreamConsumer};
+use rdkafka::error::KafkaError;
 
 use crate::core::consumer::{Position, Start, start};
 use crate::kafka::client::Listener;
 use crate::kafka::wire::chain;
 use crate::postgres::position;
-use crate::{Runtime, StoreError};
+use crate::{Part, Runtime, StoreError};
 
-const BROKER_TIMEOUT: Duration = Duration::from_secs(5);
+/// What missing topics are reported by.
+pub const TOPICS: &str = "topics";
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const BROKER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A partition that may be read.
 #[derive(Clone, Debug)]
 pub struct Begin {
-    /// Topic as Kafka knows it.
-    pub topic: String,
-    /// Partition.
-    pub partition: i32,
     /// The position.
     pub position: Position,
     /// Where to begin, or why not.
@@ -36,7 +36,7 @@ pub async fn find(
     let mut failures = 0_u32;
     loop {
         match once(&runtime, &consumer, &topic, partition).await {
-            Ok((position, start)) => return Begin { topic, partition, position, start },
+            Ok((position, start)) => return Begin { position, start },
             Err(reason) => {
                 failures += 1;
                 tracing::debug!(
@@ -50,6 +50,39 @@ pub async fn find(
             }
         }
     }
+}
+
+/// Tells of topics that are not there, until all are.
+pub async fn until_all_exist(
+    runtime: Runtime,
+    consumer: Arc<StreamConsumer<Listener>>,
+    topics: &'static [&'static str],
+) {
+    loop {
+        let (asked, names) = (consumer.clone(), topics.iter().map(|topic| runtime.settings.topic(topic)));
+        let names: Vec<String> = names.collect();
+        let found = tokio::task::spawn_blocking(move || missing(&asked, &names)).await;
+        // Who cannot be asked is told of by the client.
+        if let Ok(Ok(first)) = found {
+            let trouble =
+                first.map(|topic| format!("the topic {topic} does not exist: run `storectl topics create`"));
+            runtime.report(Part::Consumer, TOPICS, trouble.as_deref());
+            if trouble.is_none() {
+                return;
+            }
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn missing(consumer: &StreamConsumer<Listener>, names: &[String]) -> Result<Option<String>, KafkaError> {
+    for name in names {
+        let metadata = consumer.fetch_metadata(Some(name), BROKER_TIMEOUT)?;
+        if metadata.topics().iter().all(|topic| topic.partitions().is_empty()) {
+            return Ok(Some(name.clone()));
+        }
+    }
+    Ok(None)
 }
 
 async fn once(

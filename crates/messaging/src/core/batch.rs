@@ -130,27 +130,19 @@ fn guarded<H: Handler>(
     ids: &dyn Ids,
 ) -> Result<Effects<H::Event>, Parking> {
     // On a panic `loaded` may be half changed; the caller throws it away with the transaction.
-    let decided = catch_unwind(AssertUnwindSafe(|| handler.decide(loaded, received, now, ids)));
-    match decided {
-        Ok(Ok(effects)) => Ok(effects),
-        Ok(Err(Refused(reason))) => Err(Parking { kind: ParkedKind::Refused, reason }),
-        Err(panic) => {
-            let said = panic
-                .downcast_ref::<&str>()
-                .map(ToString::to_string)
-                .or_else(|| panic.downcast_ref::<String>().cloned());
-            Err(Parking { kind: ParkedKind::Panicked, reason: said.unwrap_or_else(|| "no message".into()) })
-        }
-    }
+    let decided = catching(|| handler.decide(loaded, received, now, ids))?;
+    decided.map_err(|Refused(reason)| Parking { kind: ParkedKind::Refused, reason })
+}
+
+fn catching<T>(work: impl FnOnce() -> T) -> Result<T, Parking> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| Parking::panicked(&*panic))
 }
 
 /// The aggregates a batch touches.
-pub fn keys<H: Handler>(handler: &H, events: &[&Received<H::Event>]) -> BTreeSet<H::Key> {
+pub fn keys<H: Handler>(handler: &H, events: &[&Received<H::Event>]) -> Result<BTreeSet<H::Key>, Parking> {
     let mut keys = BTreeSet::new();
-    for received in events {
-        handler.keys(&received.event, &mut keys);
-    }
-    keys
+    catching(|| events.iter().for_each(|received| handler.keys(&received.event, &mut keys)))?;
+    Ok(keys)
 }
 
 #[cfg(test)]

@@ -1,17 +1,18 @@
 //! How one partition is read: where to start, how many records to try at once, what to do when a try fails.
 
+use std::any::Any;
 use std::time::Duration;
 
 use kernel::{EventId, Timestamp};
 
-use super::{Backoff, Verdict};
+use super::{Backoff, Verdict, panic};
 
 /// A partition as the service's database remembers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The next record to handle.
     pub next_offset: i64,
-    /// `ce_id` of the last record before it.
+    /// `ce_id` of the last record before it; `None` when that has none.
     pub last_event_id: Option<EventId>,
     /// `ce_time` of the last record before it.
     pub last_event_time: Option<Timestamp>,
@@ -50,6 +51,13 @@ pub struct Parking {
     pub kind: ParkedKind,
     /// Why, in a sentence.
     pub reason: String,
+}
+
+impl Parking {
+    /// Code of the service panicked at the record.
+    pub fn panicked(panic: &(dyn Any + Send)) -> Self {
+        Self { kind: ParkedKind::Panicked, reason: panic::said(panic) }
+    }
 }
 
 /// Why a record is parked.
@@ -119,7 +127,8 @@ pub struct Partition {
     next: i64,
     isolate_until: Option<i64>,
     failures: u32,
-    faults: u32,
+    /// Tries of the current record alone that did not pass, outages aside.
+    tries: u32,
     park: Option<Parking>,
     batch_max: usize,
     attempts_max: u32,
@@ -133,7 +142,7 @@ impl Partition {
             next,
             isolate_until: None,
             failures: 0,
-            faults: 0,
+            tries: 0,
             park: None,
             batch_max,
             attempts_max,
@@ -148,7 +157,7 @@ impl Partition {
 
     /// Tries of the current record so far.
     pub fn attempts(&self) -> u32 {
-        self.faults + 1
+        self.tries.max(1)
     }
 
     /// The next try.
@@ -171,17 +180,22 @@ impl Partition {
             }
             Outcome::Moved => Next::Reload,
             Outcome::Failed(Verdict::Outage, _) => self.wait(jitter),
+            // It cannot even be parked: nothing is skipped, the partition waits.
+            Outcome::Failed(Verdict::Fault, _) | Outcome::Refused(_) if self.park.is_some() => {
+                self.wait(jitter)
+            }
             Outcome::Failed(Verdict::Fault, _) | Outcome::Refused(_) if records > 1 => {
                 self.isolate_until = Some(end); // one by one, to find the record it is about
                 Next::Go
             }
             Outcome::Refused(parking) => {
+                self.tries += 1;
                 self.park = Some(parking);
                 Next::Go
             }
             Outcome::Failed(Verdict::Fault, reason) => {
-                self.faults += 1;
-                if self.faults >= self.attempts_max {
+                self.tries += 1;
+                if self.tries >= self.attempts_max {
                     self.park = Some(Parking { kind: ParkedKind::Failed, reason });
                     return Next::Go;
                 }
@@ -198,7 +212,7 @@ impl Partition {
     fn moved_to(&mut self, next: i64) {
         self.next = next;
         self.failures = 0;
-        self.faults = 0;
+        self.tries = 0;
         self.park = None;
         self.isolate_until = self.isolate_until.filter(|&end| next < end);
     }
@@ -252,6 +266,16 @@ mod tests {
         assert!(matches!(partition.tried(1, 101, fault(), 1.0), Next::Wait(_)));
         assert_eq!(partition.tried(1, 101, fault(), 1.0), Next::Go);
         assert_eq!(partition.attempt().park.map(|parking| parking.kind), Some(ParkedKind::Failed));
+        assert_eq!(partition.attempts(), 3);
+    }
+
+    #[test]
+    fn a_record_that_cannot_even_be_parked_waits_and_is_not_skipped() {
+        let mut partition = partition();
+        partition.tried(1, 101, Outcome::Refused(refused()), 1.0);
+        assert!(matches!(partition.tried(1, 101, fault(), 1.0), Next::Wait(_)));
+        assert_eq!(partition.attempt(), Attempt { records_max: 1, park: Some(refused()) });
+        assert_eq!((partition.next_offset(), partition.attempts()), (100, 1));
     }
 
     #[test]

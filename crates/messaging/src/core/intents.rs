@@ -1,6 +1,8 @@
 //! When intents are claimed, carried out and concluded. Bounded calls at a time; results are written in batches.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::Verdict;
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,14 +20,21 @@ pub enum Input {
     /// The results that were to be written are committed, or the intents were no longer ours.
     Written,
     /// Writing failed; the results are kept.
-    WriteFailed,
+    WriteFailed(Verdict),
+    /// Time to write this result again, which could not be written even alone.
+    WriteAgain(i64),
 }
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Claim up to so many.
-    Claim(usize),
+    /// Claim up to `limit` intents that are due.
+    Claim {
+        /// How many at most.
+        limit: usize,
+        /// Held already: one whose lease ran out under its own call is not to be called twice by the same worker.
+        without: Vec<i64>,
+    },
     /// Make the call of this one.
     Perform(i64),
     /// Write what came of these: results, and those put back for later.
@@ -35,6 +44,13 @@ pub enum Action {
         /// To be tried again.
         put_back: Vec<i64>,
     },
+    /// Wait, then say `WriteAgain`: this result failed alone so many times.
+    WriteLater {
+        /// The intent.
+        id: i64,
+        /// How often.
+        failures: u32,
+    },
 }
 
 /// The intent worker of one instance.
@@ -43,6 +59,10 @@ pub struct Intents {
     in_flight: BTreeSet<i64>,
     performed: Vec<i64>,
     retried: Vec<i64>,
+    /// To be written one by one, to find the result a batch failed at.
+    alone: VecDeque<i64>,
+    /// How often a result could not be written although nothing was away.
+    faults: BTreeMap<i64, u32>,
     writing: Option<(Vec<i64>, Vec<i64>)>,
     claiming: Option<usize>,
     hungry: bool,
@@ -57,6 +77,8 @@ impl Intents {
             in_flight: BTreeSet::new(),
             performed: Vec::new(),
             retried: Vec::new(),
+            alone: VecDeque::new(),
+            faults: BTreeMap::new(),
             writing: None,
             claiming: None,
             hungry: true,
@@ -84,16 +106,19 @@ impl Intents {
                     self.writing.take().into_iter().flat_map(|(done, back)| done.into_iter().chain(back))
                 {
                     self.in_flight.remove(&id);
+                    self.faults.remove(&id);
                 }
                 self.hungry = true; // the next of the same key may be free now
             }
-            Input::WriteFailed => {
-                if let Some((mut done, mut back)) = self.writing.take() {
-                    self.performed.append(&mut done);
-                    self.retried.append(&mut back);
+            Input::WriteFailed(verdict) => {
+                let (done, back) = self.writing.take().unwrap_or_default();
+                if verdict == Verdict::Outage || done.is_empty() {
+                    self.keep(done, back);
+                    return actions; // the executor waits, then says `Woken`
                 }
-                return actions; // the executor waits, then says `Woken`
+                self.isolate(done, back, &mut actions);
             }
+            Input::WriteAgain(id) => self.alone.push_back(id),
         }
         self.write(&mut actions);
         self.claim(&mut actions);
@@ -110,8 +135,36 @@ impl Intents {
         self.in_flight.is_empty() && self.claiming.is_none()
     }
 
+    fn keep(&mut self, done: Vec<i64>, mut back: Vec<i64>) {
+        let (faulty, good): (Vec<i64>, Vec<i64>) =
+            done.into_iter().partition(|id| self.faults.contains_key(id));
+        self.alone.extend(faulty);
+        self.performed.extend(good);
+        self.retried.append(&mut back);
+    }
+
+    /// One result that cannot be saved must not hold up the others.
+    fn isolate(&mut self, done: Vec<i64>, mut back: Vec<i64>, actions: &mut Vec<Action>) {
+        if let (&[id], []) = (&done[..], &back[..]) {
+            let failures = self.faults.entry(id).or_default();
+            *failures = failures.saturating_add(1);
+            actions.push(Action::WriteLater { id, failures: *failures });
+        } else {
+            self.alone.extend(done);
+            self.retried.append(&mut back);
+        }
+    }
+
     fn write(&mut self, actions: &mut Vec<Action>) {
-        if self.writing.is_some() || (self.performed.is_empty() && self.retried.is_empty()) {
+        if self.writing.is_some() {
+            return;
+        }
+        if let Some(id) = self.alone.pop_front() {
+            self.writing = Some((vec![id], Vec::new()));
+            actions.push(Action::Write { conclude: vec![id], put_back: Vec::new() });
+            return;
+        }
+        if self.performed.is_empty() && self.retried.is_empty() {
             return;
         }
         let batch = |from: &mut Vec<i64>, max: usize| from.drain(..from.len().min(max)).collect::<Vec<_>>();
@@ -126,7 +179,7 @@ impl Intents {
         if self.hungry && self.claiming.is_none() && free > 0 {
             self.hungry = false;
             self.claiming = Some(free);
-            actions.push(Action::Claim(free));
+            actions.push(Action::Claim { limit: free, without: self.held() });
         }
     }
 }
@@ -138,14 +191,15 @@ mod tests {
     #[test]
     fn calls_are_bounded_and_results_are_written_in_batches() {
         let mut intents = Intents::new(2, 10);
-        assert_eq!(intents.step(Input::Woken), [Action::Claim(2)]);
+        assert_eq!(intents.step(Input::Woken), [Action::Claim { limit: 2, without: vec![] }]);
         assert_eq!(intents.step(Input::Claimed(vec![1, 2])), [Action::Perform(1), Action::Perform(2)]);
         assert_eq!(intents.step(Input::Woken), []);
         let first = Action::Write { conclude: vec![1], put_back: vec![] };
         assert_eq!(intents.step(Input::Performed(1)), [first]);
         assert_eq!(intents.step(Input::Retry(2)), [], "one transaction at a time");
         let actions = intents.step(Input::Written);
-        assert_eq!(actions, [Action::Write { conclude: vec![], put_back: vec![2] }, Action::Claim(1)]);
+        let put_back = Action::Write { conclude: vec![], put_back: vec![2] };
+        assert_eq!(actions, [put_back, Action::Claim { limit: 1, without: vec![2] }]);
         intents.step(Input::Claimed(vec![]));
         intents.step(Input::Written);
         intents.step(Input::Claimed(vec![]));
@@ -158,8 +212,31 @@ mod tests {
         intents.step(Input::Woken);
         intents.step(Input::Claimed(vec![1]));
         intents.step(Input::Performed(1));
-        assert_eq!(intents.step(Input::WriteFailed), []);
+        assert_eq!(intents.step(Input::WriteFailed(Verdict::Outage)), []);
         let actions = intents.step(Input::Woken);
         assert!(actions.contains(&Action::Write { conclude: vec![1], put_back: vec![] }), "{actions:?}");
+    }
+
+    #[test]
+    fn a_result_that_cannot_be_saved_does_not_hold_up_the_others_and_is_tried_again_alone() {
+        let mut intents = Intents::new(4, 10);
+        let alone = |id| Action::Write { conclude: vec![id], put_back: vec![] };
+        intents.step(Input::Woken);
+        intents.step(Input::Claimed(vec![1, 2, 3]));
+        intents.step(Input::Performed(3)); // is being written while the others come in
+        intents.step(Input::Performed(1));
+        intents.step(Input::Performed(2));
+        intents.step(Input::Written);
+        assert_eq!(intents.step(Input::WriteFailed(Verdict::Fault)), [alone(1)]);
+        let later = Action::WriteLater { id: 1, failures: 1 };
+        assert_eq!(intents.step(Input::WriteFailed(Verdict::Fault)), [later, alone(2)]);
+        intents.step(Input::Written);
+        assert_eq!(intents.held(), [1]);
+        assert_eq!(intents.step(Input::WriteAgain(1)), [alone(1)]);
+        let later = Action::WriteLater { id: 1, failures: 2 };
+        assert_eq!(intents.step(Input::WriteFailed(Verdict::Fault)), [later]);
+        intents.step(Input::WriteAgain(1));
+        intents.step(Input::Written);
+        assert_eq!(intents.held(), [0; 0]);
     }
 }

@@ -6,6 +6,7 @@ pub mod batch;
 pub mod consumer;
 pub mod intents;
 pub mod lease;
+pub mod panic;
 pub mod relay;
 pub mod shard;
 

@@ -24,6 +24,9 @@ pub enum Rebalance {
     Revoke(Vec<(String, i32)>),
 }
 
+/// What clients report is known under this name: the next one takes back what a dead one said.
+pub const CLIENT: &str = "client";
+
 /// Hears the client: reports the broker's state, hands rebalances to the async side, writes logs through tracing.
 pub struct Listener {
     runtime: Runtime,
@@ -76,7 +79,7 @@ impl ClientContext for Listener {
         let up = i64::try_from(statistics.brokers.values().filter(|broker| broker.state == "UP").count())
             .unwrap_or(0);
         let before = self.brokers_up.swap(up, Ordering::Relaxed);
-        self.runtime.status.set(self.part, (up == 0).then_some("no broker answers"));
+        self.runtime.report(self.part, CLIENT, (up == 0).then_some("no broker answers"));
         if (up == 0) != (before == 0) {
             tracing::info!(
                 service = self.runtime.service,
@@ -92,7 +95,7 @@ impl ClientContext for Listener {
 
     fn error(&self, error: KafkaError, reason: &str) {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            self.runtime.status.set(self.part, Some("no broker answers"));
+            self.runtime.report(self.part, CLIENT, Some("no broker answers"));
         }
         tracing::debug!(service = self.runtime.service, %error, reason, "kafka client");
     }

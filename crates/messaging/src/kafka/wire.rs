@@ -2,14 +2,17 @@
 //! (Kafka protocol binding, binary mode).
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures::FutureExt as _;
 use kernel::{DecodeError, Event, EventId, Timestamp};
 use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
 use uuid::Uuid;
 
 use crate::core::batch::{Content, Record};
+use crate::core::panic;
 use crate::postgres::outbox::OutboxRow;
 use crate::registry::{Registry, RegistryError};
 use crate::{Metadata, Received, TraceContext};
@@ -99,13 +102,18 @@ impl Raw {
     }
 }
 
-/// Reads a record as an event. `Err` is an outage of the registry; anything wrong with the record itself is its content.
+/// Reads a record as an event. `Err` is an outage of the registry; anything wrong with the record itself is its content,
+/// also bytes at which a decoder panics.
 pub async fn decode<E: Event>(
     registry: &Registry,
     topic: &str,
     raw: &Raw,
 ) -> Result<Record<E>, RegistryError> {
-    let content = match read(registry, topic, raw).await {
+    let read = AssertUnwindSafe(read(registry, topic, raw)).catch_unwind().await;
+    let read = read.unwrap_or_else(|panic| {
+        Err(Trouble::Undecodable(format!("the decoder panicked: {}", panic::said(&*panic))))
+    });
+    let content = match read {
         Ok(received) => Content::Event(Box::new(received)),
         Err(Trouble::Away(error)) => return Err(error),
         Err(Trouble::Unknown(name)) => Content::Unknown(name),

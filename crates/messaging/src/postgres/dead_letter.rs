@@ -72,7 +72,7 @@ pub async fn insert(
     .bind(letter.event_id.map(|id| id.0))
     .bind(letter.record)
     .bind(letter.parking.kind.as_str())
-    .bind(&letter.parking.reason)
+    .bind(letter.parking.reason.replace('\0', "\u{fffd}")) // Postgres takes no NUL
     .bind(i32::try_from(letter.attempts).unwrap_or(i32::MAX))
     .bind(OffsetDateTime::from(now))
     .execute(connection)

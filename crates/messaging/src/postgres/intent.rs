@@ -85,12 +85,16 @@ async fn withdraw(connection: &mut PgConnection, key: &str) -> Result<(), StoreE
 }
 
 async fn wake(connection: &mut PgConnection, subject: &str, now: Timestamp) -> Result<(), StoreError> {
-    sqlx::query("UPDATE messaging.intent SET due_at = $2 WHERE subject = $1 AND due_at > $2")
-        .bind(subject)
-        .bind(OffsetDateTime::from(now))
-        .execute(connection)
-        .await
-        .map_err(StoreError::doing("wake intents"))?;
+    // Also those whose call is under way: it may have looked for what was not there yet, and be put back for later.
+    sqlx::query(
+        "UPDATE messaging.intent SET due_at = $2, woken = true
+         WHERE subject = $1 AND (due_at > $2 OR lease_owner IS NOT NULL)",
+    )
+    .bind(subject)
+    .bind(OffsetDateTime::from(now))
+    .execute(connection)
+    .await
+    .map_err(StoreError::doing("wake intents"))?;
     Ok(())
 }
 
@@ -109,18 +113,19 @@ pub async fn lock_open(
     Ok(rows.into_iter().map(|(key, kind, attempts)| OpenIntent { key, kind, attempts }).collect())
 }
 
-/// Claims intents that are due, of each key only the oldest. Must be committed before the call is made.
+/// Claims intents that are due, of each key only the oldest, and none of `without`. Must be committed before the call is made.
 pub async fn claim(
     connection: &mut PgConnection,
     me: &str,
     now: Timestamp,
     lease: Duration,
     limit: usize,
+    without: &[i64],
 ) -> Result<Vec<Intent>, StoreError> {
     let rows = sqlx::query(
-        "UPDATE messaging.intent SET attempts = attempts + 1, lease_owner = $1, lease_until = now() + make_interval(secs => $3)
+        "UPDATE messaging.intent SET attempts = attempts + 1, woken = false, lease_owner = $1, lease_until = now() + make_interval(secs => $3)
          WHERE id IN (SELECT id FROM messaging.intent AS due
-                      WHERE due_at <= $2 AND lease_until < now()
+                      WHERE due_at <= $2 AND lease_until < now() AND id <> ALL($5)
                         AND NOT EXISTS (SELECT 1 FROM messaging.intent AS older WHERE older.key = due.key AND older.id < due.id)
                       ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED)
          RETURNING id, key, kind, payload, causation, traceparent, tracestate, attempts",
@@ -129,6 +134,7 @@ pub async fn claim(
     .bind(OffsetDateTime::from(now))
     .bind(lease.as_secs_f64())
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .bind(without)
     .fetch_all(connection)
     .await
     .map_err(StoreError::doing("claim intents"))?;
@@ -168,14 +174,15 @@ pub async fn end(
     Ok(ids.into_iter().collect())
 }
 
-/// Gives intents back, to be tried again at their time.
+/// Gives intents back, to be tried again at their time; at once those that were woken meanwhile.
 pub async fn put_back(
     connection: &mut PgConnection,
     me: &str,
     due: &[(&Intent, Timestamp)],
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE messaging.intent SET lease_owner = NULL, lease_until = '-infinity', due_at = again.due
+        "UPDATE messaging.intent SET lease_owner = NULL, lease_until = '-infinity',
+                due_at = CASE WHEN woken THEN due_at ELSE again.due END
          FROM unnest($2::int8[], $3::int4[], $4::timestamptz[]) AS again (again_id, tried, due)
          WHERE id = again_id AND attempts = tried AND lease_owner = $1",
     )
@@ -208,12 +215,15 @@ pub async fn renew(
     Ok(())
 }
 
-/// The instance ends: what it holds can be claimed at once.
-pub async fn leave(connection: &mut PgConnection, me: &str) -> Result<(), StoreError> {
+/// The instance ends: what it holds can be claimed at once, and what is `untried` may still be withdrawn.
+pub async fn leave(connection: &mut PgConnection, me: &str, untried: &[i64]) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE messaging.intent SET lease_owner = NULL, lease_until = '-infinity' WHERE lease_owner = $1",
+        "UPDATE messaging.intent SET lease_owner = NULL, lease_until = '-infinity',
+                attempts = attempts - (id = ANY($2))::int
+         WHERE lease_owner = $1",
     )
     .bind(me)
+    .bind(untried)
     .execute(connection)
     .await
     .map_err(StoreError::doing("give intents back"))?;

@@ -52,7 +52,7 @@ pub async fn advance(
 ) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "UPDATE messaging.position
-         SET next_offset = $4, last_event_id = coalesce($5, last_event_id), last_event_time = coalesce($6, last_event_time)
+         SET next_offset = $4, last_event_id = $5, last_event_time = $6
          WHERE topic = $1 AND partition = $2 AND next_offset = $3",
     )
     .bind(topic)

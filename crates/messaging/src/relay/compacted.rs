@@ -16,13 +16,15 @@ use tokio_util::sync::CancellationToken;
 use super::leases::Held;
 use super::publish::{PublishError, Publisher, schema_id};
 use super::wake::Woken;
+use super::{DRAIN_TIMEOUT, EXCHANGE_TIMEOUT};
 use crate::core::COMPACTED_SHARD;
 use crate::kafka::client::{self, Listener};
 use crate::kafka::wire::chain;
 use crate::postgres::outbox::{OutboxRow, exchange};
 use crate::registry::Registry;
-use crate::{Part, Runtime, metrics};
+use crate::{Part, Runtime, StoreError, metrics};
 
+const NAME: &str = "compacted topics";
 const BATCH_ROWS: usize = 200;
 const BROKER_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -43,14 +45,20 @@ pub async fn run<E: Event>(
             held.until > Instant::now() && held.shards.contains(&COMPACTED_SHARD)
         };
         let wait = if ours {
-            match relay.publish_some::<E>().await {
-                Ok(0) => {
+            let late = async {
+                shutdown.cancelled().await;
+                tokio::time::sleep(DRAIN_TIMEOUT).await;
+            };
+            // Given up in the middle, a transaction is undone by the next owner, and its rows are still there.
+            let sent = tokio::select! {
+                sent = relay.publish_some::<E>() => sent,
+                () = late => break,
+            };
+            match sent {
+                Ok(sent) => {
                     failures = 0;
-                    poll
-                }
-                Ok(_) => {
-                    failures = 0;
-                    Duration::ZERO
+                    relay.well();
+                    if sent == 0 { poll } else { Duration::ZERO }
                 }
                 Err(error) => {
                     failures += 1;
@@ -60,6 +68,7 @@ pub async fn run<E: Event>(
             }
         } else {
             relay.producer = None; // another instance's first act is to fence it
+            relay.well();
             poll
         };
         tokio::select! {
@@ -84,27 +93,36 @@ struct Compacted<'a> {
 impl Compacted<'_> {
     /// One transaction of records; returns how many. Rows are deleted by the next call, after the commit at the broker.
     async fn publish_some<E: Event>(&mut self) -> Result<usize, PublishError> {
-        let rows = self.read().await?;
+        let mut rows = self.read().await?;
+        if self.producer.is_none() && !rows.is_empty() {
+            self.fence().await?;
+            rows = self.read().await?; // the owner before us may have sent some of those, and newer ones of their keys
+        }
         let (ready, trouble) = self.with_schema_ids::<E>(rows).await;
         if !ready.is_empty() {
-            let publisher = self.publisher().await?;
+            let publisher = self.publisher()?;
             if let Err(error) = in_transaction(&publisher, &ready).await {
                 self.abandon().await;
                 return Err(error);
             }
             self.acked = ready.iter().map(|(row, _)| row.id).collect();
             metrics::count(metrics::PUBLISHED, self.runtime.service, ready.len());
-            self.runtime.status.set(Part::Relay, None);
         }
         trouble.map_or(Ok(ready.len()), Err)
     }
 
     async fn read(&mut self) -> Result<Vec<OutboxRow>, PublishError> {
-        let mut session = match self.session.take() {
-            Some(session) => session,
-            None => super::session(self.runtime).await?,
+        let session = self.session.take();
+        let work = async {
+            let mut session = match session {
+                Some(session) => session,
+                None => super::session(self.runtime).await?,
+            };
+            let rows = exchange(&mut session, &self.acked, &[COMPACTED_SHARD], &[], BATCH_ROWS).await?;
+            Ok::<_, StoreError>((session, rows))
         };
-        let rows = exchange(&mut session, &self.acked, &[COMPACTED_SHARD], &[], BATCH_ROWS).await?;
+        let late = |_| StoreError::doing("read the outbox in time")(sqlx::Error::PoolTimedOut);
+        let (session, rows) = tokio::time::timeout(EXCHANGE_TIMEOUT, work).await.map_err(late)??;
         self.session = Some(session);
         self.acked.clear();
         Ok(rows)
@@ -134,14 +152,16 @@ impl Compacted<'_> {
         (ready, trouble)
     }
 
-    async fn publisher(&mut self) -> Result<Publisher, PublishError> {
-        let producer = if let Some(producer) = &self.producer {
-            producer.clone()
-        } else {
-            let producer = client::fenced_producer(self.runtime).map_err(PublishError::Kafka)?;
-            blocking(&producer, |producer| producer.init_transactions(BROKER_TIMEOUT)).await?;
-            self.producer.insert(producer).clone()
-        };
+    /// From here on nothing of a former owner gets into the log.
+    async fn fence(&mut self) -> Result<(), PublishError> {
+        let producer = client::fenced_producer(self.runtime).map_err(PublishError::Kafka)?;
+        blocking(&producer, |producer| producer.init_transactions(BROKER_TIMEOUT)).await?;
+        self.producer = Some(producer);
+        Ok(())
+    }
+
+    fn publisher(&self) -> Result<Publisher, PublishError> {
+        let producer = self.producer.clone().ok_or(PublishError::Kafka(KafkaError::Canceled))?;
         Ok(Publisher { runtime: self.runtime.clone(), registry: self.registry.clone(), producer })
     }
 
@@ -153,10 +173,15 @@ impl Compacted<'_> {
         }
     }
 
+    fn well(&self) {
+        self.runtime.report(Part::Registry, NAME, None);
+        self.runtime.report(Part::Relay, NAME, None);
+    }
+
     fn report(&self, error: &PublishError, failures: u32) {
         let part = if matches!(error, PublishError::Registry(_)) { Part::Registry } else { Part::Relay };
         let text = chain(error);
-        self.runtime.status.set(part, Some(&text));
+        self.runtime.report(part, NAME, Some(&text));
         metrics::count(metrics::PUBLISH_FAILURES, self.runtime.service, 1);
         if failures % 20 == 1 {
             tracing::warn!(

@@ -30,7 +30,8 @@ pub async fn keep(runtime: &Runtime, held: watch::Sender<Held>, ended: &Cancella
     let mut failures = 0_u32;
     loop {
         let before = Instant::now();
-        let wait = match claim(runtime, ttl).await {
+        let Some(claimed) = ended.run_until_cancelled(claim(runtime, ttl)).await else { break };
+        let wait = match claimed {
             Ok(shards) => {
                 failures = 0;
                 held.send_replace(Held { shards: shards.into_iter().collect(), until: before + ttl });

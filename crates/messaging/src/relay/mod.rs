@@ -18,6 +18,10 @@ use crate::registry::Registry;
 use crate::{Part, Runtime, StoreError};
 
 const REGISTRY_EVERY: Duration = Duration::from_secs(5);
+/// What is in flight at a stop may take this long.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(2_500);
+/// A database that neither answers nor hangs up.
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs until `shutdown`, then sends what is in flight and gives its shards back. Never ends by an error.
 pub async fn run<E: Event>(runtime: Runtime, shutdown: CancellationToken) {
@@ -39,8 +43,8 @@ pub async fn run<E: Event>(runtime: Runtime, shutdown: CancellationToken) {
         relays,
         leases::keep(&runtime, held, &ended),
         wake::forward(&runtime, wake, shards.clone(), &shutdown),
-        measure(&runtime, &shutdown),
-        watch_registry(&runtime, &registry, &shutdown),
+        shutdown.run_until_cancelled(measure(&runtime)),
+        shutdown.run_until_cancelled(watch_registry(&runtime, &registry)),
     );
 }
 
@@ -50,9 +54,10 @@ async fn session(runtime: &Runtime) -> Result<PgConnection, StoreError> {
     options.connect().await.map_err(StoreError::doing("connect"))
 }
 
-async fn measure(runtime: &Runtime, shutdown: &CancellationToken) {
+async fn measure(runtime: &Runtime) {
     let mut every = tokio::time::interval(Duration::from_secs(2));
-    while shutdown.run_until_cancelled(every.tick()).await.is_some() {
+    loop {
+        every.tick().await;
         let Ok(mut connection) = runtime.pool.acquire().await else { continue };
         if let Ok((rows, oldest)) = crate::postgres::outbox::depth(&mut connection).await {
             let age = oldest.map_or(0.0, |oldest| runtime.clock.now().since(oldest).as_secs_f64());
@@ -65,22 +70,12 @@ async fn measure(runtime: &Runtime, shutdown: &CancellationToken) {
     }
 }
 
-/// Tells whether the registry answers, also while nobody needs it. What a loop found out meanwhile (a schema that is not
-/// registered, say) is not talked over.
-async fn watch_registry(runtime: &Runtime, registry: &Registry, shutdown: &CancellationToken) {
-    let mut answered = None;
+/// Tells whether the registry answers, also while nobody needs it.
+async fn watch_registry(runtime: &Runtime, registry: &Registry) {
     let mut every = tokio::time::interval(REGISTRY_EVERY);
-    while shutdown.run_until_cancelled(every.tick()).await.is_some() {
-        match registry.answers().await {
-            Ok(()) if answered == Some(true) => {}
-            Ok(()) => {
-                answered = Some(true);
-                runtime.status.set(Part::Registry, None);
-            }
-            Err(error) => {
-                answered = Some(false);
-                runtime.status.set(Part::Registry, Some(&error.to_string()));
-            }
-        }
+    loop {
+        every.tick().await;
+        let trouble = registry.answers().await.err().map(|error| error.to_string());
+        runtime.report(Part::Registry, "watch", trouble.as_deref());
     }
 }

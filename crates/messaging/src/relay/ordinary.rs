@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::leases::Held;
 use super::publish::{PublishError, Publisher};
 use super::wake::Woken;
+use super::{DRAIN_TIMEOUT, EXCHANGE_TIMEOUT};
 use crate::core::COMPACTED_SHARD;
 use crate::core::relay::{Action, Input, Relay, Row};
 use crate::kafka::client;
@@ -31,9 +32,8 @@ type Publishing = Pin<Box<dyn Future<Output = (i64, u64, Result<(), PublishError
 type Exchanging =
     Pin<Box<dyn Future<Output = (Option<PgConnection>, Result<Vec<OutboxRow>, StoreError>)> + Send>>;
 
+const NAME: &str = "ordinary topics";
 const PAGE_ROWS: usize = 1_000;
-const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
-const DRAIN_TIMEOUT: Duration = Duration::from_millis(2_500);
 
 struct Loop {
     runtime: Runtime,
@@ -83,6 +83,9 @@ pub async fn run<E: Event>(
         };
         if relay.retry_at.is_some() && matches!(input, Input::Woken) {
             continue; // the database is away: the retry will wake us
+        }
+        if matches!(&input, Input::Held(shards) if shards.is_empty()) && relay.unblock_failures > 0 {
+            relay.well(); // whoever holds them now will say how it is
         }
         let actions = relay.core.step(input);
         relay.carry_out::<E>(actions);
@@ -153,8 +156,7 @@ impl Loop {
         match result {
             Ok(()) => {
                 if self.core.rows_blocked() == 0 && self.unblock_failures > 0 {
-                    self.unblock_failures = 0;
-                    self.runtime.status.set(Part::Registry, None);
+                    self.well();
                 }
                 Some(Input::Acked(id))
             }
@@ -170,10 +172,16 @@ impl Loop {
         }
     }
 
+    fn well(&mut self) {
+        self.unblock_failures = 0;
+        self.runtime.report(Part::Registry, NAME, None);
+        self.runtime.report(Part::Relay, NAME, None);
+    }
+
     fn report(&self, error: &PublishError) {
         let part = if matches!(error, PublishError::Registry(_)) { Part::Registry } else { Part::Relay };
         let text = chain(error);
-        self.runtime.status.set(part, Some(&text));
+        self.runtime.report(part, NAME, Some(&text));
         metrics::count(metrics::PUBLISH_FAILURES, self.runtime.service, 1);
         if self.unblock_failures.is_multiple_of(20) && self.unblock_at.is_none() {
             tracing::warn!(service = self.runtime.service, error = text, "events wait in the outbox");
@@ -237,7 +245,7 @@ async fn made(
         match client::producer(runtime) {
             Ok(producer) => return Some(producer),
             Err(error) => {
-                runtime.status.set(Part::Relay, Some(&error.to_string()));
+                runtime.report(Part::Relay, client::CLIENT, Some(&error.to_string()));
                 tracing::error!(service = runtime.service, %error, "cannot make a producer");
                 shutdown.run_until_cancelled(tokio::time::sleep(Duration::from_secs(5))).await?;
             }

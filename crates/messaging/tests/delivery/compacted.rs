@@ -7,7 +7,7 @@ use testkit::{Proxy, until};
 
 use crate::world::catalogue::Numbered;
 use crate::world::log::numbers;
-use crate::world::{Instance, LABELS, Loops, Note, Reader, SOON, Service, World};
+use crate::world::{Instance, LABELS, Loops, NOTES, Note, Reader, SOON, Service, World, note};
 
 fn label(number: i64) -> Note {
     Note::Labelled(Numbered { key: "a".into(), number })
@@ -99,4 +99,26 @@ async fn a_relay_that_is_late_to_begin_does_not_publish_what_it_read_long_ago() 
     other.stop().await;
     let said = numbers(&world.log(LABELS).await)["a"].clone();
     assert!(said.is_sorted() && said.last() == Some(&3), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_broker_that_hangs() {
+    let world = World::new(1).await;
+    let writer = world.writer().await;
+    let proxy = Proxy::to_kafka(world.kafka()).await.unwrap();
+    let relay = relay_by_way_of(&writer, &proxy).await;
+    writer.write([label(1), note("a", 1)]).await;
+    writer.until_sent().await;
+    proxy.hold();
+    writer.write([label(2), note("a", 2)]).await;
+    until_something_is_held(&proxy).await;
+    relay.stop_within(Duration::from_secs(5)).await;
+
+    proxy.cut();
+    let other = writer.start(Loops::Relay).await;
+    writer.until_sent().await;
+    other.stop().await;
+    for topic in [LABELS, NOTES] {
+        assert_eq!(numbers(&world.log(topic).await)["a"], [1, 2], "{topic}");
+    }
 }

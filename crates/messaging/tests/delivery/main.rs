@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "what cannot be unwrapped fails the test")]
 
 mod compacted;
+mod consumer;
 mod crossing;
+mod intents;
 mod relay;
 mod world;

@@ -227,7 +227,7 @@ async fn while_the_database_is_away_the_relay_waits_and_then_goes_on() {
     let world = World::new(2).await;
     let writer = world.writer().await;
     let proxy = Proxy::to(world.postgres()).await.unwrap();
-    let relay = writer.start_by_way_of(Loops::Relay, &proxy.address()).await;
+    let relay = writer.start_by_way_of(Loops::Relay, writer.settings.clone(), &proxy).await;
     for round in 0..4 {
         writer.write_many(6, 1 + round * 3..=3 + round * 3).await;
         if round % 2 == 0 {

@@ -48,7 +48,7 @@ pub static LATE: LazyLock<&'static str> = LazyLock::new(|| {
     Box::leak(format!("counterflow.test.Late{}", SystemIds.next().simple()).into_boxed_str())
 });
 
-const NOTED_V1: &str = r#"{"type":"record","name":"Noted","namespace":"counterflow.test","fields":[{"name":"key","type":"string"},{"name":"number","type":"long"},{"name":"mood","type":"string"}]}"#;
+pub const NOTED_V1: &str = r#"{"type":"record","name":"Noted","namespace":"counterflow.test","fields":[{"name":"key","type":"string"},{"name":"number","type":"long"},{"name":"mood","type":"string"}]}"#;
 const NOTED_V2: &str = r#"{"type":"record","name":"Noted","namespace":"counterflow.test","fields":[{"name":"key","type":"string"},{"name":"number","type":"long"},{"name":"mood","type":"string"},{"name":"remark","type":"string","default":"none yet"}]}"#;
 static TEXTS: LazyLock<Vec<(&'static str, &'static str)>> = LazyLock::new(|| {
     vec![

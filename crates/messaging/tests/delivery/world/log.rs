@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use kernel::{Body, Event, Ids as _, clock::SystemIds};
 use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, Headers as _, Message as _, OwnedHeaders};
@@ -23,10 +25,6 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub fn id(&self) -> Uuid {
-        self.headers["ce_id"].parse().unwrap()
-    }
-
     /// `ce_sequence`, which tests give as they like.
     pub fn number(&self) -> i64 {
         self.headers["ce_sequence"].parse().unwrap()
@@ -106,7 +104,8 @@ pub fn firsts(numbers: &[i64]) -> Vec<i64> {
 pub struct Forged {
     pub key: Option<String>,
     pub value: Option<Vec<u8>>,
-    pub id: Option<Uuid>,
+    /// `ce_id` headers: one, where nothing is wrong.
+    pub ids: Vec<Uuid>,
     pub number: i64,
 }
 
@@ -117,12 +116,12 @@ impl Forged {
             Body::Avro { datum, .. } => Some([&[0][..], &schema_id.to_be_bytes(), &datum].concat()),
             Body::Tombstone => None,
         };
-        Self { key: Some(event.key()), value, id: Some(SystemIds.next()), number }
+        Self { key: Some(event.key()), value, ids: vec![SystemIds.next()], number }
     }
 
     /// Bytes that mean nothing.
     pub fn noise(key: &str) -> Self {
-        Self { key: Some(key.into()), value: Some(b"noise".to_vec()), id: Some(SystemIds.next()), number: 0 }
+        Self { key: Some(key.into()), value: Some(b"noise".to_vec()), ids: vec![SystemIds.next()], number: 0 }
     }
 }
 
@@ -144,7 +143,7 @@ impl Pen {
         for record in records {
             let number = record.number.to_string();
             let mut headers = OwnedHeaders::new().insert(Header { key: "ce_sequence", value: Some(&number) });
-            if let Some(id) = record.id {
+            for id in &record.ids {
                 headers = headers.insert(Header { key: "ce_id", value: Some(&id.to_string()) });
             }
             let mut message = FutureRecord::<str, [u8]>::to(&self.topic).headers(headers);
@@ -156,4 +155,15 @@ impl Pen {
             delivery.await.unwrap().map_err(|(error, _)| error).unwrap();
         }
     }
+}
+
+/// Removes the records of a topic with one partition below `offset`, as retention does.
+pub async fn delete_records(bootstrap: &str, topic: &str, offset: i64) {
+    let mut settings = ClientConfig::new();
+    settings.set("bootstrap.servers", bootstrap).set("broker.address.family", "v4");
+    let client: AdminClient<DefaultClientContext> = settings.create().unwrap();
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, 0, Offset::Offset(offset)).unwrap();
+    let deleted = client.delete_records(&list, &AdminOptions::new()).await.unwrap();
+    assert!(deleted.elements().iter().all(|partition| partition.error().is_ok()), "{deleted:?}");
 }

@@ -1,6 +1,7 @@
 //! Topics and databases of one test, and tiny services on them.
 
 pub mod catalogue;
+pub mod group;
 pub mod instance;
 pub mod log;
 pub mod service;
@@ -13,15 +14,16 @@ use kernel::{Clock as _, Event, EventId, Ids as _};
 use messaging::admin::TopicSpec;
 use messaging::{Cause, Effects, Outbox, Outgoing, Settings};
 use serde_json::json;
-use sqlx::PgPool;
-use testkit::{Database, Parts, Topics, until};
+use sqlx::{PgPool, Postgres, Transaction};
+use testkit::{Database, Parts, Proxy, Topics, until};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-pub use catalogue::{ECHOES, LABELS, LATE, NOTED, NOTES, Note, note};
+pub use catalogue::{ECHOES, LABELS, LATE, NOTED, NOTED_V1, NOTES, Note, note};
 pub use instance::{Instance, Loops};
 pub use log::{Entry, Forged, Pen};
-pub use service::Reader;
+pub use service::{Call, Reader};
+use testkit::wait::expect;
 
 /// Enough for a machine that does everything at once.
 pub const SOON: Duration = Duration::from_mins(1);
@@ -87,7 +89,6 @@ impl World {
             retry_cap_ms: 200,
             poll_ms: 50,
             relay_lease_ms: 900,
-            intent_lease_ms: 900,
             session_timeout_ms: 3_000,
             ..Settings::new(&endpoints.kafka_bootstrap, &endpoints.registry_url)
         }
@@ -136,6 +137,12 @@ impl World {
 
     pub fn pen(&self, topic: &str) -> Pen {
         Pen::on(self.kafka(), format!("{}.{topic}", self.set))
+    }
+
+    /// Notes written past messaging, with the numbers that stand in them.
+    pub async fn pen_notes(&self, notes: impl IntoIterator<Item = Note>) {
+        let schema = self.schema_id(NOTED).await;
+        self.pen(NOTES).write(notes.into_iter().map(|note| Forged::good(&note, schema, 1))).await;
     }
 
     /// The registry's id of the schema this build writes `record` with.
@@ -191,9 +198,9 @@ impl Service {
     }
 
     /// With the database at another address, a proxy's.
-    pub async fn start_by_way_of(&self, loops: Loops, database: &str) -> Instance {
-        let url = self.database.url_by_way_of(database);
-        Instance::start(self.name, &url, self.settings.clone(), self.reader.clone(), loops).await
+    pub async fn start_by_way_of(&self, loops: Loops, settings: Settings, database: &Proxy) -> Instance {
+        let url = self.database.url_by_way_of(&database.address());
+        Instance::start(self.name, &url, settings, self.reader.clone(), loops).await
     }
 
     /// Commits events with the `ce_sequence` that stands in them, all in one transaction.
@@ -248,6 +255,45 @@ impl Service {
             .fetch_all(&self.pool)
             .await
             .unwrap()
+    }
+
+    /// Until the lock is given up, every batch stops before it writes its effects.
+    pub async fn lock_effects(&self) -> Transaction<'static, Postgres> {
+        let mut lock = self.pool.begin().await.unwrap();
+        sqlx::query("LOCK TABLE effect IN SHARE ROW EXCLUSIVE MODE").execute(&mut *lock).await.unwrap();
+        lock
+    }
+
+    /// Waits until a loop waits for a lock of the database.
+    pub async fn until_locked(&self) {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        until("a loop waits for a lock", SOON, async || {
+            expect(self.count(waiting).await, |found| *found > 0)
+        })
+        .await;
+    }
+
+    /// What came of calls, in the order it was saved.
+    pub async fn outcomes(&self) -> Vec<Call> {
+        sqlx::query_as("SELECT key, kind, attempt FROM outcome ORDER BY id")
+            .fetch_all(&self.pool)
+            .await
+            .unwrap()
+    }
+
+    pub async fn until_outcomes(&self, wanted: usize) -> Vec<Call> {
+        until(format!("{wanted} outcomes"), SOON, async || {
+            expect(self.outcomes().await, |outcomes| outcomes.len() >= wanted)
+        })
+        .await
+    }
+
+    /// Waits until the outside has seen so many calls.
+    pub async fn until_calls(&self, wanted: usize) -> Vec<Call> {
+        until(format!("{wanted} calls"), SOON, async || {
+            expect(self.reader.calls(), |calls| calls.len() >= wanted)
+        })
+        .await
     }
 
     /// Waits for at least so many effects, and returns them.

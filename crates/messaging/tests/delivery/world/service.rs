@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kernel::{EventId, Ids, Sequence, Timestamp};
 use messaging::{
@@ -35,11 +35,15 @@ pub struct Reader {
 #[derive(Debug, Default)]
 struct Seen {
     decided: Vec<EventId>,
+    committed: BTreeSet<String>,
+    notes: Vec<Noted>,
     calls: Vec<Call>,
+    called_at: Vec<Instant>,
+    unsaved: u32,
 }
 
-/// A call as the outside saw it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A call as the outside saw it, or what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Call {
     pub key: String,
     pub kind: String,
@@ -61,8 +65,23 @@ impl Reader {
         self.seen().decided.clone()
     }
 
+    /// Keys of batches whose commit was answered.
+    pub fn committed(&self) -> BTreeSet<String> {
+        self.seen().committed.clone()
+    }
+
+    /// Notes as they were decoded, in the order they were decided.
+    pub fn notes(&self) -> Vec<Noted> {
+        self.seen().notes.clone()
+    }
+
     pub fn calls(&self) -> Vec<Call> {
         self.seen().calls.clone()
+    }
+
+    /// When each call was made.
+    pub fn called_at(&self) -> Vec<Instant> {
+        self.seen().called_at.clone()
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -76,6 +95,7 @@ pub struct Loaded {
     effects: Vec<Effect>,
     outcomes: Vec<Call>,
     fault: bool,
+    panic: bool,
 }
 
 #[derive(Debug)]
@@ -124,6 +144,7 @@ impl Handler for Reader {
         loaded.effects.push(Effect { event: id, topic, key: key.clone(), number });
         let mut effects = Effects::none();
         let Note::Noted(noted) = event else { return Ok(effects) };
+        self.seen().notes.push(noted.clone());
         let tally = loaded.tallies.get_mut(&key).expect("loaded");
         tally.notes += 1;
         effects.publish(ids, &mut tally.echoes, Note::Echoed(Numbered { key: key.clone(), number }));
@@ -131,6 +152,7 @@ impl Handler for Reader {
             ("refuse", _) => return Err(Refused("as asked".into())),
             ("panic", _) => panic!("as asked"),
             ("fault", _) => loaded.fault = true,
+            ("panic while saving", _) => loaded.panic = true,
             ("call", behaviour) => effects.intend(NewIntent {
                 key,
                 kind: "call",
@@ -143,6 +165,10 @@ impl Handler for Reader {
             _ => {}
         }
         Ok(effects)
+    }
+
+    fn committed(&self, keys: &BTreeSet<String>) {
+        self.seen().committed.extend(keys.iter().cloned());
     }
 }
 
@@ -161,7 +187,11 @@ impl Worker for Reader {
         _: Timestamp,
         _: &dyn Ids,
     ) -> Effects<Note> {
-        loaded.fault |= outcome == "cannot be saved";
+        if let Some(times) = outcome.strip_prefix("cannot be saved ") {
+            let mut seen = self.seen();
+            loaded.fault |= seen.unsaved < times.parse().unwrap_or(1);
+            seen.unsaved += 1;
+        }
         loaded.outcomes.push(Call { key: intent.key.clone(), kind: outcome, attempt: intent.attempts });
         Effects::none()
     }
@@ -170,11 +200,12 @@ impl Worker for Reader {
 impl Perform<Reader> for Reader {
     async fn perform(&self, intent: &Intent) -> Result<String, Retry> {
         let number = intent.payload["number"].as_i64().unwrap_or_default();
-        self.seen().calls.push(Call {
-            key: intent.key.clone(),
-            kind: number.to_string(),
-            attempt: intent.attempts,
-        });
+        {
+            let mut seen = self.seen();
+            let (key, kind) = (intent.key.clone(), number.to_string());
+            seen.calls.push(Call { key, kind, attempt: intent.attempts });
+            seen.called_at.push(Instant::now());
+        }
         let behaviour = intent.payload["behaviour"].as_str().unwrap_or_default();
         match behaviour.split_once(' ').unwrap_or((behaviour, "")) {
             ("fail", times) if intent.attempts <= times.parse().unwrap_or(1) => {
@@ -185,7 +216,12 @@ impl Perform<Reader> for Reader {
                 self.release.acquire().await.expect("never closed").forget();
                 Ok(number.to_string())
             }
-            ("unsavable", _) => Ok("cannot be saved".into()),
+            ("not", "yet") if intent.attempts == 1 => {
+                self.release.acquire().await.expect("never closed").forget();
+                let after = Some(Duration::from_hours(1));
+                Err(Retry { reason: "it is not the time yet".into(), after, outage: false })
+            }
+            ("unsavable", times) => Ok(format!("cannot be saved {times}")),
             _ => Ok(number.to_string()),
         }
     }
@@ -219,6 +255,7 @@ impl Repository<Reader> for Tables {
     }
 
     async fn save(&self, connection: &mut PgConnection, loaded: Loaded) -> Result<(), StoreError> {
+        assert!(!loaded.panic, "as asked");
         if loaded.fault {
             return Err(StoreError::Impossible {
                 table: "tally",

@@ -1,0 +1,158 @@
+//! The three steps of an intent: claim, call, write.
+
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt as _;
+use tracing::{Instrument as _, info_span};
+
+use super::jitter;
+use crate::core::{Verdict, panic};
+use crate::kafka::wire::chain;
+use crate::outbox::{Cause, Decided};
+use crate::postgres::intent;
+use crate::{Intent, Perform, Repository, Retry, Runtime, StoreError, TraceContext, Worker, metrics};
+
+/// A database that neither answers nor hangs up.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// What the steps share.
+pub(super) struct Shared<W, R, P> {
+    pub(super) runtime: Runtime,
+    pub(super) worker: Arc<W>,
+    pub(super) repository: Arc<R>,
+    pub(super) performer: Arc<P>,
+}
+
+/// A call that is done: its intent, and what came of it.
+pub(super) type Called<O> = (i64, Result<(O, Cause), Retry>);
+
+/// Calls that are done, or to be made again.
+pub(super) type Results<O> = Vec<(Arc<Intent>, Result<(O, Cause), Retry>)>;
+/// What writing them came to.
+pub(super) struct Written<O> {
+    pub(super) results: Results<O>,
+    pub(super) failure: Option<Failure>,
+}
+
+/// What kind of failure, and why.
+pub(super) type Failure = (Verdict, String);
+
+/// Claims, in a transaction of its own.
+pub(super) async fn claim<W: Worker, R, P>(
+    shared: Arc<Shared<W, R, P>>,
+    lease: Duration,
+    limit: usize,
+    without: Vec<i64>,
+) -> Result<Vec<Intent>, StoreError> {
+    let runtime = &shared.runtime;
+    let claimed = async {
+        let mut connection = runtime.pool.acquire().await.map_err(StoreError::doing("connect"))?;
+        intent::claim(&mut connection, &runtime.instance, runtime.clock.now(), lease, limit, &without).await
+    };
+    let late = |_| StoreError::doing("claim intents in time")(sqlx::Error::PoolTimedOut);
+    tokio::time::timeout(ANSWER_WITHIN, claimed).await.map_err(late)?
+}
+
+/// One try of a call. A panic of it is a failure like another.
+pub(super) async fn call<W: Worker, R, P: Perform<W>>(
+    shared: Arc<Shared<W, R, P>>,
+    intent: Arc<Intent>,
+) -> Called<W::Outcome> {
+    let service = shared.runtime.service;
+    let span = info_span!(
+        "messaging.intent",
+        otel.name = format!("{service}.intent.{}", intent.kind),
+        otel.kind = "client",
+        order_id = intent.key,
+        attempt = intent.attempts,
+    );
+    intent.trace.adopt(&span);
+    let started = Instant::now();
+    let performed = AssertUnwindSafe(shared.performer.perform(&intent).instrument(span.clone()));
+    let result = performed.catch_unwind().await.unwrap_or_else(|panic| {
+        let reason = format!("the call panicked: {}", panic::said(&*panic));
+        tracing::error!(service, kind = intent.kind, reason, "nobody knows what came of a call");
+        Err(Retry { reason, after: None, outage: false })
+    });
+    metrics::time(metrics::CALL_SECONDS, service, started.elapsed());
+    metrics::count_by(metrics::CALLS, service, "result", if result.is_ok() { "done" } else { "retry" }, 1);
+    let cause = Cause { event: intent.causation, trace: TraceContext::of(&span) };
+    (intent.id, result.map(|outcome| (outcome, cause)))
+}
+
+/// Writes what came of the calls: events, the end of the intents and the new state in one transaction.
+pub(super) async fn write<W, R, P>(
+    shared: Arc<Shared<W, R, P>>,
+    results: Results<W::Outcome>,
+) -> Written<W::Outcome>
+where
+    W: Worker,
+    W::Outcome: Clone + Sync,
+    R: Repository<W>,
+    P: Perform<W>,
+{
+    let tried = AssertUnwindSafe(in_transaction(&shared, &results)).catch_unwind();
+    let failure = match tokio::time::timeout(ANSWER_WITHIN, tried).await {
+        Ok(Ok(Ok(()))) => None,
+        Ok(Ok(Err(error))) => Some((error.verdict(), chain(&error))),
+        Ok(Err(panic)) => Some((Verdict::Fault, format!("panicked: {}", panic::said(&*panic)))),
+        Err(_) => Some((Verdict::Outage, format!("the database did not answer within {ANSWER_WITHIN:?}"))),
+    };
+    if failure.is_none() {
+        shared.runtime.outbox.wake();
+    }
+    Written { results, failure }
+}
+
+async fn in_transaction<W, R, P>(
+    shared: &Shared<W, R, P>,
+    results: &Results<W::Outcome>,
+) -> Result<(), StoreError>
+where
+    W: Worker,
+    W::Outcome: Clone + Sync,
+    R: Repository<W>,
+    P: Perform<W>,
+{
+    let runtime = &shared.runtime;
+    let now = runtime.clock.now();
+    let done: Vec<(&Intent, &W::Outcome, &Cause)> = results
+        .iter()
+        .filter_map(|(intent, result)| {
+            result.as_ref().ok().map(|(outcome, cause)| (&**intent, outcome, cause))
+        })
+        .collect();
+    let mut transaction = runtime.pool.begin().await.map_err(StoreError::doing("begin a conclusion"))?;
+    let mut keys = BTreeSet::new();
+    for (intent, _, _) in &done {
+        shared.worker.intent_keys(intent, &mut keys);
+    }
+    if !done.is_empty() {
+        let mut loaded = shared.repository.load(&mut transaction, &keys).await?;
+        let intents: Vec<&Intent> = done.iter().map(|(intent, _, _)| *intent).collect();
+        let ended = intent::end(&mut transaction, &runtime.instance, &intents).await?;
+        let mut decided = Vec::new();
+        for (intent, outcome, cause) in done.iter().filter(|(intent, _, _)| ended.contains(&intent.id)) {
+            let effects = shared.worker.conclude(&mut loaded, intent, (*outcome).clone(), now, &*runtime.ids);
+            decided.push(Decided { effects, at: now, cause: (*cause).clone() });
+        }
+        shared.repository.save(&mut transaction, loaded).await?;
+        runtime.outbox.write_all(&mut transaction, decided).await?;
+    }
+    let again = results.iter().filter_map(|(intent, result)| {
+        let retry = result.as_ref().err()?;
+        let failures = u32::try_from(intent.attempts).unwrap_or(1);
+        let wait = retry.after.unwrap_or_else(|| runtime.settings.backoff().after(failures, jitter()));
+        Some((&**intent, now.plus(wait)))
+    });
+    let again: Vec<_> = again.collect();
+    if !again.is_empty() {
+        intent::put_back(&mut transaction, &runtime.instance, &again).await?;
+    }
+    transaction.commit().await.map_err(StoreError::doing("commit a conclusion"))?;
+    shared.worker.committed(&keys);
+    Ok(())
+}
