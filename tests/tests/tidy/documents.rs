@@ -71,6 +71,43 @@ fn every_command_of_the_makefile_says_what_it_does() {
     none(&findings);
 }
 
+/// The page with every setting.
+const SETTINGS: &str = "docs/settings.md";
+
+#[test]
+fn every_setting_is_in_its_table_and_nothing_else_is() {
+    let in_code: BTreeSet<String> = PROJECT
+        .sources
+        .iter()
+        .filter(|source| !PROJECT.is_test(&source.path))
+        .flat_map(|source| settings(&PROJECT.text(&source.path)))
+        .collect();
+    let page = PROJECT.text(SETTINGS);
+    let documented: BTreeSet<String> = page
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned()))
+        .collect();
+    assert!(in_code.len() > 30, "the settings are not found any more: {in_code:?}");
+    let missing =
+        in_code.difference(&documented).map(|name| format!("{SETTINGS}:1: lacks `{name}`; add a line"));
+    let stale = documented
+        .difference(&in_code)
+        .map(|name| format!("{SETTINGS}:1: names `{name}`, which no program reads; remove the line"));
+    none(&missing.chain(stale).collect::<Vec<_>>());
+}
+
+/// Environment variables that a file reads by a flag, or by name.
+fn settings(text: &str) -> Vec<String> {
+    let pieces = [concat!("env", " = \""), concat!("from(", "\"")].into_iter();
+    let named = pieces.flat_map(|before| text.split(before).skip(1).filter_map(|rest| rest.split_once('"')));
+    let is_name = |name: &str| {
+        name.contains('_')
+            && !name.starts_with("XDG_") // the desktop's own
+            && name.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_')
+    };
+    named.map(|(name, _)| name.to_owned()).filter(|name| is_name(name) || name == "MIGRATE").collect()
+}
+
 #[test]
 fn decisions_are_numbered_and_fit_on_a_page() {
     let adrs = PROJECT.files.iter().filter_map(|path| path.strip_prefix("docs/adr/"));

@@ -76,11 +76,12 @@ pub async fn lock(
         return Ok(BTreeMap::new());
     }
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    let rows: Vec<OrderRow> = sqlx::query_as("SELECT * FROM orders WHERE order_id = ANY($1)")
-        .bind(ids)
-        .fetch_all(connection)
-        .await
-        .map_err(StoreError::doing("load orders"))?;
+    let rows: Vec<OrderRow> =
+        sqlx::query_as("SELECT * FROM orders WHERE order_id = ANY($1) ORDER BY order_id FOR UPDATE")
+            .bind(ids)
+            .fetch_all(connection)
+            .await
+            .map_err(StoreError::doing("load orders"))?;
     rows.into_iter()
         .map(Order::try_from)
         .map(|order| order.map(|order| (order.id, Tracked::loaded(order))))
