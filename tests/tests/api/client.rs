@@ -12,6 +12,9 @@ use crate::document::Document;
 
 /// Longer than the longest long poll and the longest pause between two comments of a stream.
 const CALL_WITHIN: Duration = Duration::from_secs(60);
+/// A machine that does everything at once may have no connection left in time: a 503 says that nothing was done and when to
+/// come back, and a caller that is not there for outages does so, this often at most.
+const COME_BACK_MAX: usize = 10;
 /// Shorter than the programs keep an idle connection, so that none is used just when it is closed.
 const IDLE_MAX: Duration = Duration::from_secs(5);
 
@@ -113,9 +116,19 @@ impl Call<'_> {
     /// The answer before its body has come: for streams.
     pub async fn open(self) -> reqwest::Response {
         let name = self.name();
-        let response = self.request.send().await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
-        self.api.document(self.program).check(&self.method, &self.path, response.status().as_u16());
-        response
+        let mut told_to_come_back = 0;
+        loop {
+            let request = self.request.try_clone().expect("a body that can be sent again");
+            let response = request.send().await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+            let status = response.status().as_u16();
+            self.api.document(self.program).check(&self.method, &self.path, status);
+            if status != 503 || self.may_be_unavailable || told_to_come_back == COME_BACK_MAX {
+                return response;
+            }
+            told_to_come_back += 1;
+            let wait = response.headers()["retry-after"].to_str().ok().and_then(|text| text.parse().ok());
+            tokio::time::sleep(Duration::from_secs(wait.expect("seconds"))).await;
+        }
     }
 
     /// The whole answer.

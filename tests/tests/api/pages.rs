@@ -2,7 +2,6 @@
 //! none skipped while others are inserted. Orders newest first, products and stock by sku.
 
 use all::launch::Program;
-use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -10,7 +9,9 @@ use uuid::Uuid;
 
 use crate::client::{Answer, Api};
 use crate::lists::LISTS;
-use crate::shelf::{basket, customer, id, items, listed, order, orderable, product, settle, sku, time};
+use crate::shelf::{
+    all_listed, basket, customer, id, items, listed, order, orderable, product, settle, sku, time,
+};
 use crate::stores::{every_day, sentences};
 
 sentences![
@@ -43,7 +44,7 @@ async fn crowd(api: &Api) -> &'static Crowd {
     static CROWD_OF_ALL: OnceCell<Crowd> = OnceCell::const_new();
     let gather = async || {
         let customer = customer(api).await;
-        let skus = join_all((0..CROWD).map(|_| listed(api, 100, 5))).await;
+        let skus = all_listed(api, CROWD, 5).await;
         let mut orders = Vec::new();
         for sku in &skus {
             let placed = order(api, &basket(customer, &[(sku, 1)], "tok_ok")).await.is(201);

@@ -1,15 +1,14 @@
 //! **order**: `POST /orders`: what is taken, at which price, and what is refused.
 
 use all::launch::Program;
-use futures::future::join_all;
 use serde_json::{Value, json};
 use testkit::until;
 use uuid::Uuid;
 
 use crate::client::{Answer, Api};
 use crate::shelf::{
-    WITHIN, assert_members, assert_money, basket, customer, id, listed, order, orderable, product, seen, sku,
-    time,
+    WITHIN, all_listed, assert_members, assert_money, basket, customer, id, listed, order, orderable,
+    product, seen, sku, time,
 };
 use crate::stores::{every_day, sentences};
 
@@ -127,7 +126,7 @@ async fn the_price_is_that_of_the_moment() {
 async fn an_order_has_1_to_100_lines() {
     let api = every_day().await;
     let customer = customer(api).await;
-    let skus = join_all((0..101).map(|_| listed(api, 1, 0))).await;
+    let skus = all_listed(api, 101, 0).await;
     let lines: Vec<(&str, i64)> = skus.iter().map(|sku| (sku.as_str(), 1)).collect();
     order(api, &basket(customer, &[], "tok_ok")).await.refuses(422, "invalid-input", "/lines");
     names_value(&order(api, &basket(customer, &lines, "tok_ok")).await, "/lines", "101");

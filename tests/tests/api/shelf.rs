@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use all::launch::Program;
+use futures::StreamExt as _;
 use kernel::Timestamp;
 use kernel::clock::{Ids as _, SystemIds};
 use serde_json::{Value, json};
@@ -13,6 +14,8 @@ use crate::client::{Answer, Api};
 
 /// Nothing a test waits for takes longer, also on a machine that does everything at once.
 pub const WITHIN: Duration = Duration::from_secs(60);
+
+const LISTED_AT_A_TIME: usize = 4;
 
 /// An id nobody else has.
 pub fn id() -> Uuid {
@@ -52,6 +55,12 @@ pub async fn listed(api: &Api, amount_minor: i64, stock: u32) -> String {
     }
     orderable(api, &sku).await;
     sku
+}
+
+/// As many such products for 1 EUR cent; no more are listed at a time than a service has connections to its database.
+pub async fn all_listed(api: &Api, count: usize, stock: u32) -> Vec<String> {
+    let listings = futures::stream::iter(0..count).map(|_| listed(api, 1, stock));
+    listings.buffered(LISTED_AT_A_TIME).collect().await
 }
 
 /// Waits until the order service has heard of the product.
