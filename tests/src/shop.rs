@@ -5,6 +5,7 @@ use std::time::Duration;
 use all::client::Client;
 use all::launch::{Plan, Program, Store};
 use order::config::OrderArgs;
+use service_kit::config::CorsArgs;
 use testkit::{Leftovers, Parts};
 
 /// Long enough for a machine that does everything at once; nothing is slow because of it.
@@ -33,6 +34,7 @@ pub async fn open_plan() -> (Plan, Leftovers) {
         dir: std::env::temp_dir().join(format!("counterflow-{set}")),
         orders: OrderArgs::default(),
         smtp_url: None,
+        cors: CorsArgs::default(),
     };
     let databases = [Program::Order, Program::Inventory, Program::Billing, Program::Email];
     let leftovers = Leftovers::new(&plan.endpoints.postgres_admin_url)

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 
 /// An ISO 4217 code: three letters A–Z.
@@ -72,6 +73,8 @@ pub struct Money {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawMoney {
+    // Refused here too, so that the error names the field and not the object around it.
+    #[serde(deserialize_with = "not_negative")]
     amount_minor: i64,
     currency: Currency,
 }
@@ -112,6 +115,11 @@ impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.amount_minor, self.currency)
     }
+}
+
+fn not_negative<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let amount = i64::deserialize(deserializer)?;
+    if amount < 0 { Err(D::Error::custom(MoneyError::Negative)) } else { Ok(amount) }
 }
 
 impl TryFrom<RawMoney> for Money {

@@ -1,10 +1,10 @@
 //! `/openapi.json`: a service's own document (from its handlers, by utoipa) with what every service has.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use utoipa::OpenApi as _;
-use utoipa::openapi::path::{HttpMethod, Operation, PathItem};
-use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::path::{HttpMethod, Operation, ParameterIn, PathItem};
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response, ResponseBuilder};
 
 use crate::health::HealthReport;
 use crate::problem::{MEDIA_TYPE, ProblemBody};
@@ -49,23 +49,52 @@ fn metrics() {}
 #[expect(dead_code, reason = "carries the document")]
 fn openapi_json() {}
 
-/// Adds the common paths, and to every operation that every other status is a problem.
+/// What every operation may answer because of what stands before it.
+const EVERYWHERE: [(&str, &str); 4] = [
+    ("400", "A value in path, query or header is wrong or unknown, or the body cannot be read."),
+    ("408", "The body did not arrive in time."),
+    ("413", "The body is over 64 KiB."),
+    ("503", "Not possible for now; `Retry-After` says when to try again."),
+];
+/// What every operation with a body may answer too.
+const WITH_BODY: [(&str, &str); 2] = [
+    ("415", "The body is not `application/json`."),
+    ("422", "The body breaks a rule; `errors` names each value."),
+];
+
+/// Adds the common paths, to every operation what the kit answers for it, and to every error that it is a problem.
 pub(crate) fn complete(own: OpenApi) -> OpenApi {
     let mut document = own.merge_from(Common::openapi());
     for item in document.paths.paths.values_mut() {
         for operation in operations_mut(item) {
-            let responses = &mut operation.responses.responses;
-            responses.entry("default".to_owned()).or_insert_with(|| RefOr::T(problem_response().build()));
+            add_errors(operation);
         }
     }
     document
 }
 
-fn problem_response() -> ResponseBuilder {
+fn add_errors(operation: &mut Operation) {
+    let with_body = WITH_BODY.iter().filter(|_| operation.request_body.is_some());
+    let others = [("default", "What went wrong.")];
+    let responses = &mut operation.responses.responses;
+    for &(status, description) in EVERYWHERE.iter().chain(with_body).chain(&others) {
+        responses
+            .entry(status.to_owned())
+            .or_insert_with(|| RefOr::T(ResponseBuilder::new().description(description).build()));
+    }
+    for (status, response) in responses {
+        if let RefOr::T(response) = response
+            && response.content.is_empty()
+            && (status.starts_with(['4', '5']) || status == "default")
+        {
+            make_problem(response);
+        }
+    }
+}
+
+fn make_problem(response: &mut Response) {
     let schema = Some(Ref::from_schema_name("Problem"));
-    ResponseBuilder::new()
-        .description("What went wrong (RFC 9457).")
-        .content(MEDIA_TYPE, Content::new(schema))
+    response.content.insert(MEDIA_TYPE.to_owned(), RefOr::T(Content::new(schema)));
 }
 
 fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
@@ -74,8 +103,27 @@ fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 
 /// The name of each operation (`place_order`), by method and route.
 pub(crate) fn operation_names(document: &OpenApi) -> HashMap<(&'static str, String), String> {
-    let mut names = HashMap::new();
-    for (path, item) in &document.paths.paths {
+    let named = |((verb, path), operation): ((&'static str, &String), &Operation)| {
+        operation.operation_id.clone().map(|name| ((verb, path.clone()), name))
+    };
+    operations(document).filter_map(named).collect()
+}
+
+/// The query parameters of each operation, by method and route.
+pub(crate) fn query_parameters(document: &OpenApi) -> HashMap<(&'static str, String), BTreeSet<String>> {
+    let names = |operation: &Operation| {
+        let parameters = operation.parameters.iter().flatten().filter_map(|parameter| match parameter {
+            RefOr::T(parameter) => Some(parameter),
+            RefOr::Ref(_) => None,
+        });
+        let in_query = parameters.filter(|parameter| parameter.parameter_in == ParameterIn::Query);
+        in_query.map(|parameter| parameter.name.clone()).collect()
+    };
+    operations(document).map(|((verb, path), operation)| ((verb, path.clone()), names(operation))).collect()
+}
+
+fn operations(document: &OpenApi) -> impl Iterator<Item = ((&'static str, &String), &Operation)> {
+    document.paths.paths.iter().flat_map(|(path, item)| {
         let operations = [
             (HttpMethod::Get, &item.get),
             (HttpMethod::Put, &item.put),
@@ -83,13 +131,10 @@ pub(crate) fn operation_names(document: &OpenApi) -> HashMap<(&'static str, Stri
             (HttpMethod::Delete, &item.delete),
             (HttpMethod::Patch, &item.patch),
         ];
-        for (method, operation) in operations {
-            if let Some(name) = operation.as_ref().and_then(|operation| operation.operation_id.clone()) {
-                names.insert((verb(&method), path.clone()), name);
-            }
-        }
-    }
-    names
+        operations.into_iter().filter_map(move |(method, operation)| {
+            operation.as_ref().map(|operation| ((verb(&method), path), operation))
+        })
+    })
 }
 
 fn verb(method: &HttpMethod) -> &'static str {

@@ -31,6 +31,8 @@ pub struct Plan {
     pub orders: OrderArgs,
     /// Where mails go; written to a folder when there is none.
     pub smtp_url: Option<String>,
+    /// Which web pages may call.
+    pub cors: CorsArgs,
 }
 
 /// The ports of the services, in the order of [`Plan::ports`].
@@ -173,7 +175,7 @@ impl Store {
     }
 
     async fn launch(&self, program: Program, http: HttpArgs) -> anyhow::Result<Running> {
-        let (cors, telemetry) = (CorsArgs::default(), TelemetryArgs::default());
+        let (cors, telemetry) = (self.plan.cors.clone(), TelemetryArgs::default());
         let (messaging, shutdown) = (self.settings(), self.shutdown.child_token());
         let database = || self.databases[program as usize].clone();
         match program {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use kernel::Ids as _;
 use kernel::clock::SystemIds;
 use order::config::OrderArgs;
+use service_kit::config::CorsArgs;
 use stack::{Options, Ports, Progress, Stack};
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +30,7 @@ pub async fn keep_running(dir: &Path, shutdown: CancellationToken) -> anyhow::Re
         dir: dir.join("store"),
         orders: OrderArgs::default(),
         smtp_url: None,
+        cors: CorsArgs::default(),
     };
     let outcome = serve(plan, shutdown).await;
     stack.stop().await?;

@@ -61,7 +61,11 @@ impl Database {
         };
         watch::spawn(lifecycle, running.clone());
         let migrated = migrate::spawn(lifecycle, args.migrate, running.clone(), admin, migrators);
-        let pool = pool(running, args.database_pool_size);
+        // All connections are made at once and kept: one that is made while a caller waits is given up with the wait, and on
+        // a machine short of CPU, where proving the password takes longer than a caller waits, so would be the next.
+        let size = args.database_pool_size;
+        let kept = pool_options(size).min_connections(size).idle_timeout(None).max_lifetime(None);
+        let pool = kept.connect_lazy_with(bounded(running));
         Ok(Self { pool, migrated })
     }
 
@@ -80,7 +84,8 @@ impl Database {
 
 /// A pool as services use it, without migrations and health; for tools and tests.
 pub fn connect(url: &str, application: &str, size: u32) -> Result<PgPool, DatabaseError> {
-    Ok(pool(options(url, "the database URL", application)?, size))
+    let options = options(url, "the database URL", application)?;
+    Ok(pool_options(size).connect_lazy_with(bounded(options)))
 }
 
 fn options(url: &str, setting: &'static str, application: &str) -> Result<PgConnectOptions, DatabaseError> {
@@ -94,17 +99,20 @@ fn options(url: &str, setting: &'static str, application: &str) -> Result<PgConn
     Ok(parsed.application_name(application))
 }
 
-fn pool(options: PgConnectOptions, size: u32) -> PgPool {
-    // Bounds for what a service does with its own data; migrations run without.
-    let options = options.options([
+/// Bounds for what a service does with its own data; migrations run without.
+fn bounded(options: PgConnectOptions) -> PgConnectOptions {
+    options.options([
         ("statement_timeout", "10s"),
         ("lock_timeout", "5s"),
         ("idle_in_transaction_session_timeout", "15s"),
-        // Every statement finds its rows by an index. A plan made while a table was small would read all of it, and a
+// Every statement finds its rows by an index. A plan made while a table was small would read all of it, and a
         // session keeps its plans while the table grows.
         ("enable_seqscan", "off"),
         ("jit", "off"),
-    ]);
+    ])
+}
+
+fn pool_options(size: u32) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(size)
         .acquire_timeout(ACQUIRE_WITHIN)
@@ -118,5 +126,4 @@ fn pool(options: PgConnectOptions, size: u32) -> PgPool {
                 Ok(true)
             })
         })
-        .connect_lazy_with(options)
 }

@@ -65,8 +65,10 @@ pub(super) fn escaped(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// The text between the first two backticks: the field a message of serde is about.
+/// The field a message of serde is about: the text in its first pair of backticks. A caller may name a field with backticks
+/// in it, so the pair ends where serde goes on.
 pub(super) fn quoted(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once('`')?;
-    rest.split_once('`').map(|(name, _)| name)
+    let goes_on = ["`, expected ", "`, there are no "].into_iter().find_map(|words| rest.rfind(words));
+    goes_on.or_else(|| rest.rfind('`')).map(|end| &rest[..end])
 }

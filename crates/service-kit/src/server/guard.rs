@@ -1,7 +1,7 @@
 //! Rules that hold on every route: bounded bodies, answers in time, no panic that ends a connection, and no error that is
 //! not a problem.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +13,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::{FutureExt as _, StreamExt as _};
 
-use crate::Problem;
-use crate::extract::{BODY_BYTES_MAX, too_large};
+use crate::extract::{BODY_BYTES_MAX, pairs, too_large};
 use crate::problem::{MEDIA_TYPE, RETRY_AFTER};
+use crate::{FieldError, Problem};
 
 /// How long a caller may take to send its body.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
@@ -41,6 +41,41 @@ pub(super) async fn answer_in_time(
         Ok(response) => response,
         Err(_) => Problem::unavailable(RETRY_AFTER, "no answer in time; try again").into_response(),
     }
+}
+
+/// The query parameters of each operation, by method and route.
+pub(super) type Parameters = HashMap<(&'static str, String), BTreeSet<String>>;
+
+/// 400 for a query parameter that the operation's document does not know, also where no handler looks at the query: a
+/// caller who mistypes a parameter must not believe that it counted.
+pub(super) async fn known_parameters(
+    State(known): State<Arc<Parameters>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match unknown_parameter(&known, &request) {
+        Some(problem) => problem.into_response(),
+        None => next.run(request).await,
+    }
+}
+
+fn unknown_parameter(known: &Parameters, request: &Request) -> Option<Problem> {
+    let query = request.uri().query()?;
+    let method = match super::observe::known(request.method()) {
+        "HEAD" => "GET",
+        method => method,
+    };
+    let route = request.extensions().get::<MatchedPath>()?.as_str().to_owned();
+    let known = known.get(&(method, route))?;
+    let (name, _) = pairs(query).into_iter().find(|(name, _)| !known.contains(name))?;
+    let names: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+    let others = if names.is_empty() {
+        "there are none".to_owned()
+    } else {
+        format!("known are {}", names.join(", "))
+    };
+    let detail = format!("unknown parameter, {others}");
+    Some(Problem::bad_query(FieldError::new(format!("/{name}"), detail)))
 }
 
 /// 500 for a panic in a handler; the panic hook has logged it.

@@ -82,6 +82,7 @@ impl App {
             service: self.lifecycle.service(),
             operations: openapi::operation_names(&document),
         });
+        let parameters = Arc::new(openapi::query_parameters(&document));
         let limits = Arc::new(guard::Limits { answer_within: self.answer_within, unhurried: self.unhurried });
         let router = self
             .routes
@@ -89,6 +90,7 @@ impl App {
             .fallback(common::no_such_route)
             .layer(middleware::from_fn(guard::catch_panic))
             .layer(middleware::from_fn_with_state(limits, guard::answer_in_time))
+            .layer(middleware::from_fn_with_state(parameters, guard::known_parameters))
             .layer(middleware::from_fn(guard::bound_body))
             .layer(middleware::from_fn(guard::only_problems))
             .layer(middleware::from_fn_with_state(observed, observe::observe));
@@ -99,10 +101,11 @@ impl App {
 
 fn cors_layer(cors: &CorsArgs) -> CorsLayer {
     let idempotency_key = HeaderName::from_static("idempotency-key");
+    let replayed = HeaderName::from_static("idempotent-replayed");
     let layer = CorsLayer::new()
         .allow_methods([Method::GET, Method::PUT, Method::POST, Method::DELETE])
         .allow_headers([header::CONTENT_TYPE, idempotency_key, HeaderName::from_static("last-event-id")])
-        .expose_headers([header::LINK, header::LOCATION, header::RETRY_AFTER]);
+        .expose_headers([header::LINK, header::LOCATION, header::RETRY_AFTER, replayed]);
     if cors.cors_origins.iter().any(|origin| origin == "*") {
         layer.allow_origin(AllowOrigin::any())
     } else {

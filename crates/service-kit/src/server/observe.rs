@@ -63,7 +63,7 @@ impl Observed {
 }
 
 /// A method as a label: callers may send any word, a metric must not grow with them.
-fn known(method: &Method) -> &'static str {
+pub(super) fn known(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
         "HEAD" => "HEAD",

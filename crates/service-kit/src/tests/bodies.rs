@@ -16,6 +16,11 @@ async fn refused(body: &str, expected: &str) {
     assert_eq!(answer.problem(422, "invalid-input"), [expected], "{body}");
 }
 
+async fn refused_pointer(body: &str) -> String {
+    let errors = post_json("/baskets", body.to_owned()).await.problem(422, "invalid-input");
+    errors[0].split(": ").next().unwrap().to_owned()
+}
+
 async fn malformed(body: impl Into<Body>) {
     post_json("/baskets", body).await.problem(400, "malformed-json");
 }
@@ -92,6 +97,8 @@ async fn unknown_missing_and_repeated_members_are_named() {
     .await;
     refused(&basket(r#"[{"sku":"A-1"}]"#), "/lines/0/quantity: missing field `quantity`").await;
     refused("{}", "/owner: missing field `owner`").await;
+    let ticked = refused_pointer(r#"{"a`, b":1}"#).await;
+    assert_eq!(ticked, "/a`, b");
     refused(&basket(r#"[{"sku":"A-1","quantity":1,"sku":"A-2"}]"#), "/lines/0/sku: is named twice").await;
     refused(r#"{"a/b~c":1,"a/b~c":2}"#, "/a~1b~0c: is named twice").await;
 }

@@ -1,9 +1,9 @@
 //! Lists, and query, path and header values.
 
 use axum::body::Body;
-use axum::http::{Request, StatusCode};
+use axum::http::{Method, Request, StatusCode};
 
-use super::{app, ask, fetch};
+use super::{app, ask, fetch, post_json, request};
 
 async fn bad_query(uri: &str, expected: &str) {
     let errors = fetch(uri).await.problem(400, "bad-query");
@@ -59,8 +59,21 @@ async fn bad_limits_and_cursors_are_refused() {
 }
 
 #[tokio::test]
+async fn a_parameter_is_refused_where_no_handler_looks_at_the_query() {
+    bad_query("/livez?colour=red", "/colour: unknown parameter, there are none").await;
+    bad_query("/openapi.json?%00", "/\u{0}: unknown parameter").await;
+    let posted = post_json("/baskets?dry_run=true", "{}").await.problem(400, "bad-query");
+    assert_eq!(posted, ["/dry_run: unknown parameter, there are none"]);
+    let head = ask(app(), request(Method::HEAD, "/livez?colour=red")).await;
+    assert_eq!(head.status, StatusCode::BAD_REQUEST);
+    fetch("/nowhere?colour=red").await.problem(404, "not-found");
+    ask(app(), request(Method::DELETE, "/livez?colour=red")).await.problem(405, "method-not-allowed");
+}
+
+#[tokio::test]
 async fn unknown_repeated_and_bad_parameters_are_named() {
-    bad_query("/numbers?colour=red", "/colour: unknown field `colour`").await;
+    bad_query("/numbers?colour=red", "/colour: unknown parameter, known are `cursor`, `limit`, `owner`")
+        .await;
     bad_query("/filtered?colour=red", "/colour: unknown field `colour`").await;
     bad_query("/filtered?limit=1", "/limit: unknown field `limit`").await;
     bad_query("/filtered?owner=x", "/owner: UUID parsing failed").await;

@@ -19,6 +19,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use crate::list::PageParams;
 use crate::{App, IdempotencyKey, Json, Lifecycle, List, ListQuery, Path, Problem, Query};
 
 #[derive(Debug, Deserialize, Serialize, utoipa::ToSchema)]
@@ -41,9 +42,11 @@ struct Line {
     quantity: LineQuantity,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Filter {
+    #[param(value_type = Option<uuid::Uuid>)]
     owner: Option<OrderId>,
 }
 
@@ -52,7 +55,7 @@ async fn place_basket(Json(basket): Json<Basket>) -> Json<Basket> {
     Json(basket)
 }
 
-#[utoipa::path(get, path = "/numbers", responses((status = 200, body = List<u32>)))]
+#[utoipa::path(get, path = "/numbers", params(Filter, PageParams), responses((status = 200, body = List<u32>)))]
 async fn list_numbers(ListQuery { page, .. }: ListQuery<Filter>) -> Result<List<u32>, Problem> {
     let after = page.after::<u32>()?.unwrap_or(0);
     let rows = (after + 1..=45).take(usize::try_from(page.fetch()).unwrap()).collect();

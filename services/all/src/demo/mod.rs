@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use order::config::OrderArgs;
+use service_kit::config::CorsArgs;
 use stack::{Options, Progress, Stack};
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +37,7 @@ pub async fn play(dir: &Path, shutdown: CancellationToken) -> anyhow::Result<()>
         dir: dir.join("store"),
         orders: OrderArgs { order_deadline: DEADLINE, ..OrderArgs::default() },
         smtp_url: None,
+        cors: CorsArgs::default(),
     };
     let outcome = shutdown.run_until_cancelled(day(plan, started)).await;
     stack.stop().await?;

@@ -59,7 +59,10 @@ pub(super) enum PaymentStatus {
     get,
     path = "/payments/{order_id}",
     params(("order_id" = Uuid, Path, description = "The order.")),
-    responses((status = 200, description = "The payment.", body = PaymentView))
+    responses(
+        (status = 200, description = "The payment.", body = PaymentView),
+        (status = 404, description = "No payment of this order is known.")
+    )
 )]
 pub(super) async fn get_payment(
     State(state): State<ApiState>,

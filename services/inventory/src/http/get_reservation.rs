@@ -12,7 +12,9 @@ use crate::store;
 /// What is, or last was, held for an order.
 #[utoipa::path(get, path = "/reservations/{order_id}", tag = "reservations",
     params(("order_id" = uuid::Uuid, Path)),
-    responses((status = 200, description = "The order's reservation.", body = ReservationView)))]
+    responses(
+        (status = 200, description = "The order's reservation.", body = ReservationView),
+        (status = 404, description = "The order never asked for stock.")))]
 pub async fn get_reservation(
     State(runtime): State<Runtime>,
     Path(order_id): Path<OrderId>,

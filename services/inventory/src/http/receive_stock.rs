@@ -44,7 +44,9 @@ pub struct ReceiptView {
     request_body = ReceiptBody,
     responses(
         (status = 201, description = "The delivery is booked.", body = ReceiptView),
-        (status = 200, description = "The delivery was booked before.", body = ReceiptView)))]
+        (status = 200, description = "The delivery was booked before.", body = ReceiptView),
+        (status = 404, description = "There is no such product."),
+        (status = 409, description = "The receipt's id belongs to another delivery.")))]
 pub async fn receive_stock(
     State(runtime): State<Runtime>,
     Path(sku): Path<Sku>,

@@ -16,7 +16,10 @@ use crate::store::{Key, Store};
 /// Cancels an order; stock and payment are undone after the answer.
 #[utoipa::path(post, path = "/orders/{id}/cancel", tag = "orders",
     params(("id" = uuid::Uuid, Path, description = "The order.")),
-    responses((status = 200, description = "The order, cancelled now or before.", body = OrderView)))]
+    responses(
+        (status = 200, description = "The order, cancelled now or before.", body = OrderView),
+        (status = 404, description = "There is no such order."),
+        (status = 409, description = "The order was confirmed too long ago.")))]
 pub async fn cancel_order(
     State(state): State<AppState>,
     Path(id): Path<OrderId>,

@@ -12,7 +12,10 @@ use crate::store::customers;
 /// A customer.
 #[utoipa::path(get, path = "/customers/{id}", tag = "customers",
     params(("id" = uuid::Uuid, Path, description = "The customer.")),
-    responses((status = 200, description = "The customer.", body = CustomerView)))]
+    responses(
+        (status = 200, description = "The customer.", body = CustomerView),
+        (status = 404, description = "There is no such customer."),
+        (status = 410, description = "The customer was erased.")))]
 pub async fn get_customer(
     State(state): State<AppState>,
     Path(id): Path<CustomerId>,

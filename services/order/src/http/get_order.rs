@@ -52,7 +52,9 @@ impl WaitFor {
 /// An order, as it is or as it is when the wait is over.
 #[utoipa::path(get, path = "/orders/{id}", tag = "orders",
     params(("id" = uuid::Uuid, Path, description = "The order."), Wait),
-    responses((status = 200, description = "The order.", body = OrderView)))]
+    responses(
+        (status = 200, description = "The order.", body = OrderView),
+        (status = 404, description = "There is no such order.")))]
 pub async fn get_order(
     State(state): State<AppState>,
     Path(id): Path<OrderId>,

@@ -11,7 +11,9 @@ use crate::store::products;
 /// A product, as orders are priced with it now.
 #[utoipa::path(get, path = "/products/{sku}", tag = "products",
     params(("sku" = String, Path, description = "The product.")),
-    responses((status = 200, description = "The product.", body = ProductView)))]
+    responses(
+        (status = 200, description = "The product.", body = ProductView),
+        (status = 404, description = "There is no such product.")))]
 pub async fn get_product(
     State(state): State<AppState>,
     Path(sku): Path<Sku>,

@@ -51,9 +51,11 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 #[utoipa::path(post, path = "/orders", tag = "orders", request_body = OrderBody,
     params(("Idempotency-Key" = Option<String>, Header,
         description = "1 to 200 characters; a repeat with the same body gets the first answer for 24 h.")),
-    responses((status = 201, description = "Taken, and pending.", body = OrderView, headers(
-        ("Location" = String, description = "The order."),
-        ("Idempotent-Replayed" = Option<bool>, description = "`true` when this is the answer to an earlier request.")))))]
+    responses(
+        (status = 201, description = "Taken, and pending.", body = OrderView, headers(
+            ("Location" = String, description = "The order."),
+            ("Idempotent-Replayed" = Option<bool>, description = "`true` when this is the answer to an earlier request."))),
+        (status = 409, description = "A request with this Idempotency-Key is still running.")))]
 pub async fn place_order(
     State(state): State<AppState>,
     key: Option<IdempotencyKey>,

@@ -33,7 +33,8 @@ pub struct CustomerBody {
     request_body = CustomerBody,
     responses(
         (status = 201, description = "Registered.", body = CustomerView),
-        (status = 200, description = "Changed.", body = CustomerView)))]
+        (status = 200, description = "Changed.", body = CustomerView),
+        (status = 410, description = "The customer was erased.")))]
 pub async fn put_customer(
     State(state): State<AppState>,
     Path(id): Path<CustomerId>,

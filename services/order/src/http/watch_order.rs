@@ -33,7 +33,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
         ("Last-Event-ID" = Option<u64>, Header, description = "The number of the last change already seen.")),
     responses(
         (status = 200, description = "Events named `order`.", body = String, content_type = "text/event-stream"),
-        (status = 204, description = "The order is settled and its last change was seen.")))]
+        (status = 204, description = "The order is settled and its last change was seen."),
+        (status = 404, description = "There is no such order.")))]
 pub async fn watch_order(
     State(state): State<AppState>,
     Path(id): Path<OrderId>,

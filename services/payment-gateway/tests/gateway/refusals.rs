@@ -35,7 +35,7 @@ async fn a_body_that_breaks_a_rule_names_the_field_and_does_nothing() -> anyhow:
     let with_extra = json!({"order_id": ORDER, "amount": {"amount_minor": 1, "currency": "EUR"}, "payment_token": "tok_ok", "tip": 1});
     let cases = [
         (change("/order_id", json!("17")), "/order_id"),
-        (change("/amount/amount_minor", json!(-1)), "/amount"),
+        (change("/amount/amount_minor", json!(-1)), "/amount/amount_minor"),
         (change("/amount/amount_minor", json!("10")), "/amount/amount_minor"),
         (change("/amount/currency", json!("eur")), "/amount/currency"),
         (change("/amount", json!([1, "EUR"])), "/amount"),

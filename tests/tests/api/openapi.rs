@@ -1,0 +1,155 @@
+//! OpenAPI 3.1 at `/openapi.json`: every route of the section with its statuses. That no more is served, and no other status
+//! or JSON is answered, is checked of every answer of these tests.
+
+use std::collections::BTreeSet;
+
+use all::launch::Program;
+use serde_json::Value;
+
+use crate::stores::{every_day, sentences};
+
+sentences![
+    the_document_is_openapi_3_1,
+    every_route_is_documented_with_its_statuses,
+    every_error_is_documented_as_a_problem,
+    every_reference_leads_somewhere,
+    every_operation_has_a_name_of_its_own_and_words,
+];
+
+/// What every operation may answer: a bad value, a body that is too large, an outage.
+const EVERYWHERE: [u16; 3] = [400, 413, 503];
+const BODY: [u16; 2] = [415, 422];
+
+type Route = (Program, &'static str, &'static str, &'static [u16], &'static [&'static [u16]]);
+
+const ROUTES: [Route; 24] = [
+    (Program::Order, "put", "/customers/{id}", &[200, 201, 410], &[&BODY]),
+    (Program::Order, "get", "/customers/{id}", &[200, 404, 410], &[]),
+    (Program::Order, "delete", "/customers/{id}", &[204], &[]),
+    (Program::Order, "get", "/products", &[200], &[]),
+    (Program::Order, "get", "/products/{sku}", &[200, 404], &[]),
+    (Program::Order, "post", "/orders", &[201, 409], &[&BODY]),
+    (Program::Order, "get", "/orders", &[200], &[]),
+    (Program::Order, "get", "/orders/{id}", &[200, 404], &[]),
+    (Program::Order, "post", "/orders/{id}/cancel", &[200, 404, 409], &[]),
+    (Program::Order, "get", "/orders/{id}/events", &[200, 404], &[]),
+    (Program::Inventory, "put", "/products/{sku}", &[200, 201], &[&BODY]),
+    (Program::Inventory, "post", "/stock/{sku}/receipts", &[200, 201, 404, 409], &[&BODY]),
+    (Program::Inventory, "get", "/stock", &[200], &[]),
+    (Program::Inventory, "get", "/stock/{sku}", &[200, 404], &[]),
+    (Program::Inventory, "get", "/reservations/{order_id}", &[200, 404], &[]),
+    (Program::Billing, "get", "/payments/{order_id}", &[200, 404], &[]),
+    (Program::Email, "get", "/emails", &[200], &[]),
+    (Program::PaymentGateway, "get", "/ledger", &[200], &[]),
+    (Program::PaymentGateway, "post", "/authorize", &[200], &[&BODY]),
+    (Program::PaymentGateway, "post", "/capture", &[200], &[&BODY]),
+    (Program::PaymentGateway, "post", "/void", &[200], &[&BODY]),
+    (Program::PaymentGateway, "post", "/refund", &[200], &[&BODY]),
+    (Program::Order, "get", "/readyz", &[200], &[]),
+    (Program::Order, "get", "/livez", &[200], &[]),
+];
+
+async fn the_document_is_openapi_3_1() {
+    let api = every_day().await;
+    for program in Program::ALL {
+        let answer = api.get(program, "/openapi.json").await;
+        assert_eq!(answer.header("content-type"), "application/json");
+        let document = answer.is(200);
+        assert!(document["openapi"].as_str().unwrap().starts_with("3.1."), "{}", document["openapi"]);
+        for member in ["title", "version", "description"] {
+            assert!(
+                document["info"][member].as_str().is_some_and(|text| !text.is_empty()),
+                "{program:?} {member}"
+            );
+        }
+        for path in ["/livez", "/metrics", "/readyz", "/openapi.json"] {
+            assert!(document["paths"][path]["get"].is_object(), "{program:?} {path}");
+        }
+    }
+}
+
+async fn every_route_is_documented_with_its_statuses() {
+    let api = every_day().await;
+    for (program, method, path, statuses, more) in ROUTES {
+        let operation = &api.document(program).json["paths"][path][method];
+        let known =
+            operation["responses"].as_object().unwrap_or_else(|| panic!("{method} {path} is missing"));
+        for status in statuses.iter().chain(more.iter().copied().flatten()).chain(&EVERYWHERE) {
+            assert!(known.contains_key(&status.to_string()), "{method} {path} may answer {status}");
+        }
+    }
+    for program in Program::ALL {
+        let own = |path: &str| !["/livez", "/metrics", "/readyz", "/openapi.json"].contains(&path);
+        let known: BTreeSet<(String, &str)> = api
+            .document(program)
+            .operations()
+            .filter(|(_, path, _)| own(path))
+            .map(|(method, path, _)| (method.as_str().to_lowercase(), path))
+            .collect();
+        let wanted = ROUTES.iter().filter(|route| route.0 == program && own(route.2));
+        assert_eq!(known, wanted.map(|route| (route.1.to_owned(), route.2)).collect(), "{program:?}");
+    }
+}
+
+async fn every_error_is_documented_as_a_problem() {
+    let api = every_day().await;
+    for program in Program::ALL {
+        let document = api.document(program);
+        for (method, path, statuses) in document.operations() {
+            for status in statuses.iter().filter(|status| status.starts_with('4')) {
+                let response = &document.operation(&method, path)["responses"][status];
+                let schema = &response["content"]["application/problem+json"]["schema"];
+                assert_eq!(schema["$ref"], "#/components/schemas/Problem", "{method} {path} {status}");
+            }
+        }
+        let problem = &document.json["components"]["schemas"]["Problem"];
+        for member in ["type", "title", "status", "detail", "trace_id"] {
+            assert!(problem["required"].as_array().unwrap().contains(&member.into()), "{member}");
+        }
+    }
+}
+
+async fn every_reference_leads_somewhere() {
+    let api = every_day().await;
+    for program in Program::ALL {
+        let document = &api.document(program).json;
+        let mut references = Vec::new();
+        collect(document, &mut references);
+        assert!(!references.is_empty());
+        for reference in references {
+            let pointer = reference.strip_prefix('#').expect("a reference inside of the document");
+            assert!(document.pointer(pointer).is_some(), "{program:?}: {reference}");
+        }
+    }
+}
+
+fn collect<'a>(value: &'a Value, references: &mut Vec<&'a str>) {
+    match value {
+        Value::Object(members) => {
+            references.extend(members.get("$ref").and_then(Value::as_str));
+            members.values().for_each(|member| collect(member, references));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, references)),
+        _ => {}
+    }
+}
+
+async fn every_operation_has_a_name_of_its_own_and_words() {
+    let api = every_day().await;
+    for program in Program::ALL {
+        let document = api.document(program);
+        let mut names = BTreeSet::new();
+        for (method, path, _) in document.operations() {
+            let operation = document.operation(&method, path);
+            let name = operation["operationId"].as_str().unwrap_or_default();
+            assert!(!name.is_empty() && names.insert(name.to_owned()), "{method} {path}: {name:?}");
+            assert!(operation["summary"].is_string(), "{method} {path} has no words");
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let in_path = parameters.filter(|parameter| parameter["in"] == "path");
+            let named: BTreeSet<&str> =
+                in_path.map(|parameter| parameter["name"].as_str().unwrap()).collect();
+            let wanted = path.split(['{', '}']).skip(1).step_by(2).collect();
+            assert_eq!(named, wanted, "{method} {path}");
+        }
+    }
+}
