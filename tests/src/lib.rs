@@ -1,5 +1,11 @@
-//! What the system tests share: a whole store for one test, on the real parts.
+//! What the system tests share: a whole store for one test, on the real parts, and what it must have come to.
 
+mod database;
+mod load;
+mod quiet;
 mod shop;
+mod story;
 
-pub use shop::{Shop, open_plan};
+pub use load::{Driven, Load};
+pub use shop::{SOON, Shop, open_plan};
+pub use story::story;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kernel::Ids as _;
 use kernel::clock::SystemIds;
+use kernel::{Ids as _, Sku};
 use serde_json::json;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -83,8 +83,8 @@ pub async fn measure(store: &Store, settings: &Settings) -> anyhow::Result<Repor
     let at_half_of_max = bench.latency((offered / 2).max(1), WAITING).await?;
     let usage = usage(&store.pids());
     say("checking");
-    let placed = Placed { orders: bench.placed, received: RECEIVED };
-    let violations = check::violations(&bench.http, store, &placed).await?;
+    let placed = Placed { orders: bench.placed, received: received()? };
+    let violations = check::violations(&bench.http, store, &placed, QUIET_WITHIN).await?;
     Ok(Report {
         machine: machine(),
         versions: BTreeMap::from([
@@ -219,8 +219,16 @@ fn difference(before: &Usage, after: &Usage) -> BTreeMap<&'static str, f64> {
         .collect()
 }
 
+fn skus() -> impl Iterator<Item = String> {
+    (0..SKUS).map(|n| format!("bench-{n:03}"))
+}
+
+fn received() -> anyhow::Result<BTreeMap<Sku, i64>> {
+    skus().map(|sku| Ok((Sku::parse(&sku)?, RECEIVED))).collect()
+}
+
 async fn fill(http: &reqwest::Client, store: &Store) -> anyhow::Result<Shop> {
-    let skus: Vec<String> = (0..SKUS).map(|n| format!("bench-{n:03}")).collect();
+    let skus: Vec<String> = skus().collect();
     for sku in &skus {
         let product = json!({ "name": sku, "unit_price": { "amount_minor": 1_000, "currency": "EUR" } });
         let address = store.url("inventory");

@@ -109,18 +109,33 @@ impl Store {
         std::fs::create_dir_all(&plan.dir)
             .with_context(|| format!("cannot make the folder {}", plan.dir.display()))?;
         let databases = prepare(&plan).await?;
-        let addresses = Default::default();
         let mut store = Self {
             plan,
             shutdown: CancellationToken::new(),
             databases,
             programs: Default::default(),
-            addresses,
+            addresses: Default::default(),
         };
         // The gateway first: billing is told where it is.
         for program in
             [Program::PaymentGateway, Program::Inventory, Program::Billing, Program::Email, Program::Order]
         {
+            store.start_program(program).await?;
+        }
+        Ok(store)
+    }
+
+    /// Starts a second instance of each service, on other ports: both share databases, topics and the one gateway.
+    pub async fn start_beside(&self) -> anyhow::Result<Self> {
+        let mut store = Self {
+            plan: Plan { ports: [0; 5], ..self.plan.clone() },
+            shutdown: CancellationToken::new(),
+            databases: self.databases.clone(),
+            programs: Default::default(),
+            addresses: Default::default(),
+        };
+        self.url(Program::PaymentGateway).clone_into(&mut store.addresses[Program::PaymentGateway as usize]);
+        for program in [Program::Inventory, Program::Billing, Program::Email, Program::Order] {
             store.start_program(program).await?;
         }
         Ok(store)

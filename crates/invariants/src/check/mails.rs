@@ -1,0 +1,46 @@
+//! 4: one receipt for each order that was ever confirmed, one notice for each that is cancelled; each sent or failed.
+
+use std::collections::BTreeMap;
+
+use super::{Case, Findings, Rule};
+use crate::snapshot::{MailKind, MailStatus, Order, Snapshot, Status};
+
+pub(super) fn check(order: &Order, case: &Case<'_>, found: &mut Findings) {
+    let wanted = [
+        (MailKind::Receipt, case.was_confirmed()),
+        (MailKind::Cancellation, order.status == Status::Cancelled),
+    ];
+    for (kind, wanted) in wanted {
+        let count = case.mails.iter().filter(|mail| mail.kind == kind).count();
+        if count != usize::from(wanted) {
+            found.order(
+                Rule::Mails,
+                order.order_id,
+                format!("{} {kind:?}", u8::from(wanted)),
+                count.to_string(),
+            );
+        }
+    }
+    for mail in case.mails.iter().filter(|mail| mail.status == MailStatus::Pending) {
+        found.order(Rule::Mails, order.order_id, format!("{:?} sent or failed", mail.kind), "pending");
+    }
+}
+
+/// A mailbox shows two mails of one `Message-ID` as one.
+pub(super) fn check_ids(snapshot: &Snapshot, found: &mut Findings) {
+    let mut seen = BTreeMap::new();
+    for mail in snapshot.mails.iter().filter(|mail| mail.status == MailStatus::Sent) {
+        let Some(id) = &mail.message_id else {
+            found.order(Rule::Mails, mail.order_id, "a Message-ID on a sent mail", "none");
+            continue;
+        };
+        if let Some(other) = seen.insert(id, mail.order_id) {
+            found.order(
+                Rule::Mails,
+                mail.order_id,
+                "a Message-ID of its own",
+                format!("{id}, as order {other}"),
+            );
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Waiting for the end of all that was begun, and looking whether everything is as it must be.
+
+use all::launch::Program;
+use invariants::{Addresses, Depth, Snapshot, check, collect};
+use testkit::until;
+
+use crate::{SOON, Shop};
+
+const SERVICES: [Program; 4] = [Program::Order, Program::Inventory, Program::Billing, Program::Email];
+const WAITING: &str =
+    "SELECT (SELECT count(*) FROM messaging.outbox) + (SELECT count(*) FROM messaging.intent)";
+const PARKED: &str = "SELECT count(*) FROM messaging.dead_letter";
+
+impl Shop {
+    /// Waits until nothing is under way any more, then checks every invariant, and that no record was parked.
+    pub async fn in_order(&self) -> Snapshot {
+        let http = reqwest::Client::new();
+        let snapshot = until("the store is quiet", SOON, || self.quiet(&http)).await;
+        let violations: Vec<String> = check(&snapshot).iter().map(ToString::to_string).collect();
+        assert!(violations.is_empty(), "{} violations:\n{}", violations.len(), violations.join("\n"));
+        for program in SERVICES {
+            let parked = self.number(program, PARKED).await;
+            assert_eq!(parked, 0, "{} has parked records", program.name());
+        }
+        snapshot
+    }
+
+    /// `Err` names what is under way. The lists come first: they are cheap, and tell most.
+    async fn quiet(&self, http: &reqwest::Client) -> Result<Snapshot, String> {
+        let (addresses, received) = (self.addresses(), self.received());
+        let look = async |depth| {
+            collect(http, &addresses, received.clone(), depth).await.map_err(|error| error.to_string())
+        };
+        let under_way = look(Depth::Lists).await?.unfinished();
+        if !under_way.is_empty() {
+            return Err(format!("{} under way:\n{}", under_way.len(), under_way.join("\n")));
+        }
+        for program in SERVICES {
+            let waiting = self.number(program, WAITING).await;
+            if waiting > 0 {
+                return Err(format!("{waiting} events and calls wait in {}", program.name()));
+            }
+        }
+        look(Depth::Everything).await
+    }
+
+    fn addresses(&self) -> Addresses {
+        let of = |program| self.url(program).to_owned();
+        Addresses {
+            order: of(Program::Order),
+            inventory: of(Program::Inventory),
+            billing: of(Program::Billing),
+            email: of(Program::Email),
+            payment_gateway: of(Program::PaymentGateway),
+        }
+    }
+}

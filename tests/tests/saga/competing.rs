@@ -1,0 +1,78 @@
+//! Many orders for the same things at once.
+
+use all::launch::Program;
+use futures::future::{join, join_all};
+use system_tests::{Shop, story};
+
+const ROUNDS: usize = 25;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_item_goes_to_exactly_one_of_two_orders() {
+    let shop = Shop::open().await;
+    let vases: Vec<String> = (0..ROUNDS).map(|round| format!("vase-{round:02}")).collect();
+    for vase in &vases {
+        shop.shelf(vase, 8_000, 1).await;
+    }
+    let rounds = vases.iter().map(async |vase| {
+        let lines = [(vase.as_str(), 1)];
+        let (one, other) = join(shop.order(&lines, "tok_ok"), shop.order(&lines, "tok_ok")).await;
+        (shop.settled(&one).await, shop.settled(&other).await)
+    });
+    for (one, other) in join_all(rounds).await {
+        let mut ends = [&one, &other].map(|order| (order["status"].as_str(), order["reason"].as_str()));
+        ends.sort_unstable();
+        assert_eq!(ends, [(Some("cancelled"), Some("out_of_stock")), (Some("confirmed"), None)]);
+    }
+    let end = shop.in_order().await;
+    assert!(end.stock.iter().all(|vase| (vase.on_hand, vase.reserved) == (0, 0)), "{:?}", end.stock);
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_that_name_the_same_products_in_opposite_order_never_wait_for_each_other() {
+    let shop = Shop::open().await;
+    let pieces = 100;
+    for sku in ["chair", "globe", "lamp"] {
+        shop.shelf(sku, 1_000, pieces).await;
+    }
+    let there: [(&str, u32); 3] = [("chair", 1), ("globe", 1), ("lamp", 1)];
+    let back: [(&str, u32); 3] = [("lamp", 1), ("globe", 1), ("chair", 1)];
+    // More than there is: sold out to the last piece, and not one more.
+    let orders = (0..60).map(async |_| {
+        let (one, other) = join(shop.order(&there, "tok_ok"), shop.order(&back, "tok_ok")).await;
+        [shop.settled(&one).await, shop.settled(&other).await]
+    });
+    let settled: Vec<_> = join_all(orders).await.into_iter().flatten().collect();
+    let confirmed = settled.iter().filter(|order| order["status"] == "confirmed").count();
+    assert_eq!((settled.len(), confirmed), (120, 100));
+    let end = shop.in_order().await;
+    assert!(end.stock.iter().all(|level| (level.on_hand, level.reserved) == (0, 0)), "{:?}", end.stock);
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_answer_of_the_bank_delays_no_other_order() {
+    let shop = Shop::open().await;
+    shop.shelf("lamp", 4_900, 1_000).await;
+    let slow = join_all((0..20).map(|_| shop.order(&[("lamp", 1)], "tok_slow"))).await;
+    let quick = join_all((0..20).map(|_| shop.order(&[("lamp", 1)], "tok_ok"))).await;
+    join_all(quick.iter().map(|order| shop.settled(order))).await;
+    join_all(slow.iter().map(|order| shop.settled(order))).await;
+
+    let end = shop.in_order().await;
+    let confirmed = "Confirmed; Committed, Captured; authorize capture; receipt Sent";
+    assert!(slow.iter().chain(&quick).all(|order| story(&end, order) == confirmed));
+    // The ledger is in the order of what was done. The slow ones were placed first, and are held when they are asked for;
+    // their answers come 2 s later, and only then they are captured.
+    let ledger = shop.client.get(Program::PaymentGateway, "/ledger?limit=100").await.unwrap();
+    let captured: Vec<&str> = ledger["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|effect| effect["kind"] == "capture")
+        .map(|effect| effect["order_id"].as_str().unwrap())
+        .collect();
+    let first_slow = captured.iter().position(|order| slow.iter().any(|it| it == order)).unwrap();
+    assert_eq!(first_slow, quick.len(), "every quick order was paid for before the first slow one");
+    shop.close().await;
+}
