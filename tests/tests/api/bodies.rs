@@ -60,7 +60,7 @@ impl Body {
     /// Pointers of all values that are no objects or arrays.
     pub fn leaves(&self) -> Vec<String> {
         let mut found = Vec::new();
-        visit(&self.valid, String::new(), &mut |pointer, value| {
+        visit(&self.valid, "", &mut |pointer, value| {
             if !value.is_object() && !value.is_array() {
                 found.push(pointer.to_owned());
             }
@@ -71,7 +71,7 @@ impl Body {
     /// Pointers of all objects; of the whole it is empty.
     pub fn objects(&self) -> Vec<String> {
         let mut found = Vec::new();
-        visit(&self.valid, String::new(), &mut |pointer, value| {
+        visit(&self.valid, "", &mut |pointer, value| {
             if value.is_object() {
                 found.push(pointer.to_owned());
             }
@@ -87,13 +87,13 @@ impl Body {
     }
 }
 
-fn visit(value: &Value, pointer: String, see: &mut impl FnMut(&str, &Value)) {
-    see(&pointer, value);
+fn visit(value: &Value, pointer: &str, see: &mut impl FnMut(&str, &Value)) {
+    see(pointer, value);
     for (name, member) in value.as_object().into_iter().flatten() {
-        visit(member, format!("{pointer}/{name}"), see);
+        visit(member, &format!("{pointer}/{name}"), see);
     }
     for (index, item) in value.as_array().into_iter().flatten().enumerate() {
-        visit(item, format!("{pointer}/{index}"), see);
+        visit(item, &format!("{pointer}/{index}"), see);
     }
 }
 

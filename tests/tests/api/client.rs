@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::document::Document;
 
 /// Longer than the longest long poll and the longest pause between two comments of a stream.
-const CALL_WITHIN: Duration = Duration::from_secs(60);
+const CALL_WITHIN: Duration = Duration::from_mins(1);
 /// A machine that does everything at once may have no connection left in time: a 503 says that nothing was done and when to
 /// come back, and a caller that is not there for outages does so, this often at most.
 const COME_BACK_MAX: usize = 10;

@@ -146,10 +146,10 @@ async fn every_operation_has_a_name_of_its_own_and_words() {
             assert!(operation["summary"].is_string(), "{method} {path} has no words");
             let parameters = operation["parameters"].as_array().into_iter().flatten();
             let in_path = parameters.filter(|parameter| parameter["in"] == "path");
-            let named: BTreeSet<&str> =
+            let given: BTreeSet<&str> =
                 in_path.map(|parameter| parameter["name"].as_str().unwrap()).collect();
             let wanted = path.split(['{', '}']).skip(1).step_by(2).collect();
-            assert_eq!(named, wanted, "{method} {path}");
+            assert_eq!(given, wanted, "{method} {path}");
         }
     }
 }

@@ -62,10 +62,10 @@ async fn an_order_that_is_out_of_stock_and_declined_has_one_reason() {
     let payment = order["progress"]["payment"].as_str().unwrap();
     match reason {
         "out_of_stock" => {
-            assert!(stock == "rejected" && ["declined", "voided"].contains(&payment), "{order}")
+            assert!(stock == "rejected" && ["declined", "voided"].contains(&payment), "{order}");
         }
         "payment_declined" => {
-            assert!(payment == "declined" && ["rejected", "released"].contains(&stock), "{order}")
+            assert!(payment == "declined" && ["rejected", "released"].contains(&stock), "{order}");
         }
         other => panic!("{other}: {order}"),
     }

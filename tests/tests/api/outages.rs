@@ -10,7 +10,7 @@ use serde_json::Value;
 use system_tests::{Shop, open_plan};
 use testkit::{Proxy, until};
 
-use crate::client::Api;
+use crate::client::{Api, Call};
 use crate::shelf::{WITHIN, basket, customer, id, ledger, listed, order, placed, settled};
 use crate::stores::{sentences, urls};
 
@@ -113,7 +113,7 @@ async fn told_in_time(api: &Api, method: Method, program: Program, path: &str, b
     let mut took = Vec::new();
     while took.len() < TRIES_MAX && took.last().is_none_or(|took| *took > TOLD_WITHIN) {
         let call = api.call(method.clone(), program, path).may_be_unavailable();
-        let call = body.into_iter().fold(call, |call, body| call.json(body));
+        let call = body.into_iter().fold(call, Call::json);
         let began = Instant::now();
         let answer = call.send().await;
         took.push(began.elapsed());

@@ -1,9 +1,11 @@
 //! Asks the server every half second whether it answers, over a connection of its own: a pool busy with load is no outage.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, PgConnection};
+use tokio::time::timeout;
 
 use crate::{Importance, Lifecycle, Reporter};
 
@@ -11,25 +13,59 @@ use crate::{Importance, Lifecycle, Reporter};
 const ASK_EVERY: Duration = Duration::from_millis(500);
 /// How long an answer may take; with the pause the report is never older than 1.5 s.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// How long one attempt to connect may take. Longer than the report waits for it: on a machine short of CPU an attempt that is
+/// given up too early is made again for ever.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) fn spawn(lifecycle: &Lifecycle, options: PgConnectOptions) {
     let reporter = lifecycle.health().dependency("database", Importance::Critical);
-    let pool =
-        PgPoolOptions::new().max_connections(1).acquire_timeout(ANSWER_WITHIN).connect_lazy_with(options);
     let shutdown = lifecycle.shutdown().clone();
     lifecycle.spawn("database watch", async move {
-        while !shutdown.is_cancelled() {
-            ask(&pool, &reporter).await;
-            shutdown.run_until_cancelled(tokio::time::sleep(ASK_EVERY)).await;
-        }
-        pool.close().await;
+        let work = async {
+            let mut connection = None;
+            loop {
+                connection = ask(connection, &options, &reporter).await;
+                tokio::time::sleep(ASK_EVERY).await;
+            }
+        };
+        let _stopped: Option<()> = shutdown.run_until_cancelled(work).await;
     });
 }
 
-async fn ask(pool: &PgPool, reporter: &Reporter) {
-    match tokio::time::timeout(ANSWER_WITHIN, sqlx::query("SELECT 1").execute(pool)).await {
-        Ok(Ok(_)) => reporter.ok(),
+/// Asks once, over a new connection when there is none; gives back the connection if it still works.
+async fn ask(
+    connection: Option<PgConnection>,
+    options: &PgConnectOptions,
+    reporter: &Reporter,
+) -> Option<PgConnection> {
+    let mut connection = match connection {
+        Some(connection) => connection,
+        None => connect(options, reporter).await?,
+    };
+    match timeout(ANSWER_WITHIN, sqlx::query("SELECT 1").execute(&mut connection)).await {
+        Ok(Ok(_)) => {
+            reporter.ok();
+            return Some(connection);
+        }
         Ok(Err(error)) => reporter.down(error.to_string()),
         Err(_) => reporter.down("no answer within 1 s"),
     }
+    None
+}
+
+async fn connect(options: &PgConnectOptions, reporter: &Reporter) -> Option<PgConnection> {
+    let mut connecting = pin!(timeout(CONNECT_WITHIN, options.connect()));
+    let outcome = match timeout(ANSWER_WITHIN, &mut connecting).await {
+        Ok(outcome) => outcome,
+        Err(_) => {
+            reporter.down("no connection within 1 s");
+            connecting.await
+        }
+    };
+    match outcome {
+        Ok(Ok(connection)) => return Some(connection),
+        Ok(Err(error)) => reporter.down(error.to_string()),
+        Err(_) => reporter.down("no connection within 10 s"),
+    }
+    None
 }
