@@ -22,7 +22,7 @@ const SCARCE: &str = "vase";
 /// Orders that go on being placed until [`Load::stop`].
 pub struct Load {
     counts: watch::Receiver<Counts>,
-    stop: watch::Sender<bool>,
+    end: watch::Sender<bool>,
     driving: JoinHandle<Driven>,
 }
 
@@ -61,10 +61,10 @@ impl Load {
 
     /// Begins; the shelves are filled.
     pub fn start(shop: &Shop) -> Self {
-        let (stop, ended) = watch::channel(false);
+        let (end, ended) = watch::channel(false);
         let (counter, counts) = watch::channel(Counts::default());
         let driving = tokio::spawn(drive(shop.client.clone(), shop.customer, counter, ended));
-        Self { counts, stop, driving }
+        Self { counts, end, driving }
     }
 
     /// Waits until so many more orders were accepted.
@@ -86,7 +86,7 @@ impl Load {
 
     /// Ends; every call has its answer when this returns.
     pub async fn stop(self) -> Driven {
-        self.stop.send_replace(true);
+        self.end.send_replace(true);
         self.driving.await.expect("the load ends by itself")
     }
 }

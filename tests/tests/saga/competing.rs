@@ -1,10 +1,16 @@
 //! Many orders for the same things at once.
 
-use all::launch::Program;
+use std::time::Duration;
+
 use futures::future::{join, join_all};
 use system_tests::{Shop, story};
+use tokio::time::Instant;
 
 const ROUNDS: usize = 25;
+/// Orders the bank thinks about for 2 s each.
+const SLOW: usize = 60;
+/// What they take when they wait for each other, even if only in each of three partitions.
+const ONE_BY_ONE: Duration = Duration::from_secs(40);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_item_goes_to_exactly_one_of_two_orders() {
@@ -54,25 +60,14 @@ async fn orders_that_name_the_same_products_in_opposite_order_never_wait_for_eac
 async fn a_slow_answer_of_the_bank_delays_no_other_order() {
     let shop = Shop::open().await;
     shop.shelf("lamp", 4_900, 1_000).await;
-    let slow = join_all((0..20).map(|_| shop.order(&[("lamp", 1)], "tok_slow"))).await;
+    let began = Instant::now();
+    let slow = join_all((0..SLOW).map(|_| shop.order(&[("lamp", 1)], "tok_slow"))).await;
     let quick = join_all((0..20).map(|_| shop.order(&[("lamp", 1)], "tok_ok"))).await;
-    join_all(quick.iter().map(|order| shop.settled(order))).await;
-    join_all(slow.iter().map(|order| shop.settled(order))).await;
+    join_all(slow.iter().chain(&quick).map(|order| shop.settled(order))).await;
+    assert!(began.elapsed() < ONE_BY_ONE, "{:?}", began.elapsed());
 
     let end = shop.in_order().await;
     let confirmed = "Confirmed; Committed, Captured; authorize capture; receipt Sent";
     assert!(slow.iter().chain(&quick).all(|order| story(&end, order) == confirmed));
-    // The ledger is in the order of what was done. The slow ones were placed first, and are held when they are asked for;
-    // their answers come 2 s later, and only then they are captured.
-    let ledger = shop.client.get(Program::PaymentGateway, "/ledger?limit=100").await.unwrap();
-    let captured: Vec<&str> = ledger["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|effect| effect["kind"] == "capture")
-        .map(|effect| effect["order_id"].as_str().unwrap())
-        .collect();
-    let first_slow = captured.iter().position(|order| slow.iter().any(|it| it == order)).unwrap();
-    assert_eq!(first_slow, quick.len(), "every quick order was paid for before the first slow one");
     shop.close().await;
 }
