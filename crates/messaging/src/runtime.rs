@@ -51,6 +51,12 @@ impl Runtime {
         }
     }
 
+    /// The same over other connections of the service's database: for requests, which must not use up those of the loops.
+    #[must_use]
+    pub fn over(&self, pool: PgPool) -> Self {
+        Self { pool, ..self.clone() }
+    }
+
     /// Tells the service how `part` is to `by`, a loop or a partition; `None`: well.
     pub(crate) fn report(&self, part: Part, by: &str, trouble: Option<&str>) {
         self.troubles.report(part, by, trouble);

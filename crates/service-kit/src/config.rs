@@ -110,8 +110,8 @@ pub struct DatabaseArgs {
           default_missing_value = "true", require_equals = true)]
     pub migrate: bool,
 
-    /// Most connections at a time
-    #[arg(long, env = "DATABASE_POOL_SIZE", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    /// Most connections at a time, half of them for requests, half for the loops behind
+    #[arg(long, env = "DATABASE_POOL_SIZE", default_value_t = 10, value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub database_pool_size: u32,
 }
 

@@ -29,14 +29,14 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     let gateway = HttpGateway::new(&config.gateway)?;
     let runtime = messaging::Runtime::new(
         lifecycle.service(),
-        database.pool().clone(),
+        database.loops().clone(),
         config.messaging,
         Arc::new(SystemClock),
         Arc::new(SystemIds),
         Arc::new(Dependencies::new(&lifecycle)),
     );
     spawn_loops(&lifecycle, &database, &runtime, gateway);
-    let routes = http::routes(ApiState { pool: database.pool().clone() });
+    let routes = http::routes(ApiState { pool: database.callers().clone() });
     let app = App::new(&lifecycle, routes, ApiDoc::openapi()).cors(&config.cors);
     Ok(app.serve(&config.http, PORT).await?)
 }

@@ -31,12 +31,13 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     )?;
     let clock = Arc::new(SystemClock);
     let status = Arc::new(Health::new(&lifecycle));
-    let pool = database.pool().clone();
+    let pool = database.loops().clone();
     let runtime =
         Runtime::new("email", pool.clone(), config.messaging, clock.clone(), Arc::new(SystemIds), status);
-    let sender = Sender { pool: pool.clone(), mailer: transport, stationery, clock };
+    let sender = Sender { pool, mailer: transport, stationery, clock };
     spawn_loops(&lifecycle, &database, &runtime, sender);
-    let app = App::new(&lifecycle, http::routes(pool), http::ApiDoc::openapi()).cors(&config.cors);
+    let app = App::new(&lifecycle, http::routes(database.callers().clone()), http::ApiDoc::openapi())
+        .cors(&config.cors);
     app.serve(&config.http, DEFAULT_PORT).await.context("email cannot start")
 }
 

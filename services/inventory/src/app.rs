@@ -33,7 +33,7 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     let database = Database::open(&config.database, &lifecycle, migrators)?;
     let runtime = Runtime::new(
         SERVICE,
-        database.pool().clone(),
+        database.loops().clone(),
         config.messaging.clone(),
         Arc::new(SystemClock),
         Arc::new(SystemIds),
@@ -45,7 +45,9 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     let relay = messaging::relay::run::<events::Event>(runtime.clone(), token());
     spawn(&lifecycle, &database, "consumer", consumer);
     spawn(&lifecycle, &database, "relay", relay);
-    let app = App::new(&lifecycle, http::routes(runtime), http::ApiDoc::openapi()).cors(&config.cors);
+    let app =
+        App::new(&lifecycle, http::routes(runtime.over(database.callers().clone())), http::ApiDoc::openapi())
+            .cors(&config.cors);
     Ok(app.serve(&config.http, PORT).await?)
 }
 

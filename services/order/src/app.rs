@@ -36,7 +36,7 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     let outage = Outage::default();
     let runtime = Runtime::new(
         "order",
-        database.pool().clone(),
+        database.loops().clone(),
         config.messaging,
         Arc::new(SystemClock),
         Arc::new(SystemIds),
@@ -44,7 +44,7 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     );
     let watchers = Watchers::new(config.orders.waiters_max);
     let state = AppState {
-        runtime: runtime.clone(),
+        runtime: runtime.over(database.callers().clone()),
         settings: config.orders.clone(),
         watchers: watchers.clone(),
         shutdown: lifecycle.shutdown().clone(),
@@ -53,7 +53,7 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     let sweeper = Sweeper { runtime, settings: config.orders.clone(), outage, watchers: watchers.clone() };
     spawn_migrated(&lifecycle, &database, "sweeper", sweeper.run(lifecycle.shutdown().clone()));
     let watch =
-        watchers.run(database.pool().clone(), config.orders.watch_every, lifecycle.shutdown().clone());
+        watchers.run(database.loops().clone(), config.orders.watch_every, lifecycle.shutdown().clone());
     lifecycle.spawn("watchers", watch);
     let app = App::new(&lifecycle, http::routes(state), http::ApiDoc::openapi())
         .cors(&config.cors)

@@ -176,6 +176,7 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
             partition: at.1,
             position,
             queue,
+            held_back: None,
             progress: progress.clone(),
             verified: verified.clone(),
             stop: stop.clone(),

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rdkafka::consumer::Consumer as _;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::kafka::client;
@@ -25,6 +25,8 @@ struct Shared<H, R> {
     registry: Registry,
     handler: Arc<H>,
     repository: Arc<R>,
+    /// Batches at work at a time: while one waits, its partition's records gather, and it takes them along.
+    batches: Semaphore,
 }
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -41,7 +43,8 @@ pub async fn run<H: Handler, R: Repository<H>>(
         Ok(registry) => registry,
         Err(error) => return tracing::error!(%error, "cannot make an HTTP client for the registry"),
     };
-    let shared = Arc::new(Shared { runtime, registry, handler, repository });
+    let batches = Semaphore::new(runtime.settings.batches_max);
+    let shared = Arc::new(Shared { runtime, registry, handler, repository, batches });
     let maintained = shutdown.run_until_cancelled(maintain_inbox(&shared.runtime));
     tokio::join!(read(&shared, &shutdown), maintained);
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
+use futures::FutureExt as _;
 use rand::RngExt as _;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -37,6 +38,8 @@ pub struct Task<H, R> {
     pub(super) partition: i32,
     pub(super) position: Position,
     pub(super) queue: mpsc::Receiver<Raw>,
+    /// Out of the queue, but not to be read yet.
+    pub(super) held_back: Option<Raw>,
     /// Tells the group how far it is.
     pub(super) progress: Arc<AtomicI64>,
     /// Tells the group that the topic is the one that was read before.
@@ -63,13 +66,9 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
         let mut pending: VecDeque<Pending<H::Event>> = VecDeque::new();
         loop {
             if pending.is_empty() {
-                let mut raws = Vec::new();
-                let received = self
-                    .stop
-                    .run_until_cancelled(self.queue.recv_many(&mut raws, settings.batch_records_max));
-                if received.await.is_none_or(|count| count == 0) {
+                let Some(mut raws) = self.next(settings.batch_records_max).await else {
                     return Ended::Stopped;
-                }
+                };
                 if let Err(reason) = self.verify(&raws) {
                     return Ended::Refused(reason);
                 }
@@ -78,7 +77,15 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
                 pending = read;
                 continue;
             }
-            match self.one_try(&mut core, &mut pending).await {
+            let shared = self.shared.clone();
+            let turn = self.stop.run_until_cancelled(shared.batches.acquire()).await;
+            if turn.is_none() {
+                return Ended::Stopped;
+            }
+            self.top_up(&mut pending, core.attempt().records_max);
+            let next = self.one_try(&mut core, &mut pending).await;
+            drop(turn);
+            match next {
                 Next::Go => {}
                 Next::Reload => return Ended::Lost,
                 Next::Wait(wait) => {
@@ -90,6 +97,29 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
             }
             if self.stop.is_cancelled() {
                 return Ended::Stopped;
+            }
+        }
+    }
+
+    /// The records at hand, at least one; `None` when stopped.
+    async fn next(&mut self, records_max: usize) -> Option<Vec<Raw>> {
+        if let Some(raw) = self.held_back.take() {
+            return Some(vec![raw]);
+        }
+        let mut raws = Vec::new();
+        let received = self.stop.run_until_cancelled(self.queue.recv_many(&mut raws, records_max));
+        received.await.filter(|&count| count > 0).map(|_| raws)
+    }
+
+    /// Takes along what came while the batch waited for its turn, as far as it can be read without asking the registry.
+    fn top_up(&mut self, pending: &mut VecDeque<Pending<H::Event>>, records_max: usize) {
+        while pending.len() < records_max
+            && self.held_back.is_none()
+            && let Ok(raw) = self.queue.try_recv()
+        {
+            match decode(&self.shared.registry, &self.topic, &raw).now_or_never() {
+                Some(Ok(record)) => pending.push_back(Pending { raw, record }),
+                Some(Err(_)) | None => self.held_back = Some(raw),
             }
         }
     }

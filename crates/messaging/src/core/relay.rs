@@ -34,6 +34,8 @@ pub enum Input {
     Failed(i64),
     /// Time to try the blocked keys again.
     Unblock,
+    /// Acknowledged rows have waited long enough for others to be deleted with.
+    Flush,
     /// The producer ended; what was in flight may or may not be in the log.
     ProducerLost,
 }
@@ -80,6 +82,7 @@ pub struct Relay {
     acked: Vec<i64>,
     deleting: Vec<i64>,
     exchanging: bool,
+    flush: bool,
     /// Rows were forgotten since the page was asked for: it lacks them, so later rows of their keys must not be taken from it.
     page_stale: bool,
     hungry: bool,
@@ -88,6 +91,9 @@ pub struct Relay {
     rows_max: usize,
     page_max: usize,
 }
+
+/// So many acknowledged rows are worth a statement of their own.
+const DELETE_MIN: usize = 200;
 
 /// Rows of blocked keys kept in memory at most: beyond it the relay reads no more until they can be sent.
 const BLOCKED_ROWS_MAX: usize = 20_000;
@@ -102,6 +108,7 @@ impl Relay {
             acked: Vec::new(),
             deleting: Vec::new(),
             exchanging: false,
+            flush: false,
             page_stale: false,
             hungry: true,
             asked: 0,
@@ -128,6 +135,7 @@ impl Relay {
             Input::Acked(id) => self.acked(id, &mut actions),
             Input::Failed(id) => self.failed(id),
             Input::Unblock => self.unblock(&mut actions),
+            Input::Flush => self.flush = true,
             Input::ProducerLost => self.forget_all(&mut actions),
         }
         self.exchange(&mut actions);
@@ -139,6 +147,11 @@ impl Relay {
         !self.exchanging
             && self.acked.is_empty()
             && self.queues.values().all(|queue| queue.in_flight.is_none())
+    }
+
+    /// Acknowledged rows whose deletion was not asked for yet: after a while, say [`Input::Flush`].
+    pub fn rows_acked(&self) -> usize {
+        self.acked.len()
     }
 
     /// Rows held in memory.
@@ -254,10 +267,13 @@ impl Relay {
         let free = self.rows_max.saturating_sub(self.rows.len() - self.blocked_rows);
         let may_read = self.hungry && !self.shards.is_empty() && self.blocked_rows < BLOCKED_ROWS_MAX;
         let limit = if may_read { free.min(self.page_max) } else { 0 };
-        if limit == 0 && self.acked.is_empty() {
+        // Deleting is not urgent: the rows go with the next page, or when they have become many or have waited.
+        let may_delete = !self.acked.is_empty() && (self.flush || self.acked.len() >= DELETE_MIN);
+        if limit == 0 && !may_delete {
             return;
         }
         self.exchanging = true;
+        self.flush = false;
         self.asked = limit;
         self.hungry &= limit == 0;
         self.deleting = std::mem::take(&mut self.acked);
@@ -306,6 +322,9 @@ mod tests {
         let mut relay = started();
         relay.step(Input::Exchanged { rows: vec![row(1, "a")] });
         let actions = relay.step(Input::Acked(1));
+        assert_eq!(actions, [Action::Drop(vec![1])], "one row alone is not worth a statement");
+        assert_eq!(relay.rows_acked(), 1);
+        let actions = relay.step(Input::Flush);
         assert!(
             actions.iter().any(|a| matches!(a, Action::Exchange { delete, .. } if delete == &[1])),
             "{actions:?}"

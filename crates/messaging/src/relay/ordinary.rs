@@ -35,6 +35,9 @@ type Exchanging =
 const NAME: &str = "ordinary topics";
 const PAGE_ROWS: usize = 1_000;
 
+/// How long acknowledged rows wait for others to be deleted with.
+const FLUSH_AFTER: Duration = Duration::from_millis(50);
+
 struct Loop {
     runtime: Runtime,
     publisher: Publisher,
@@ -49,6 +52,7 @@ struct Loop {
     retry_at: Option<Instant>,
     unblock_at: Option<Instant>,
     unblock_failures: u32,
+    flush_at: Option<Instant>,
 }
 
 /// Runs until `shutdown`.
@@ -77,11 +81,12 @@ pub async fn run<E: Event>(
             input = exchanged(&mut relay.exchanging, &mut relay.session, &mut relay.rows) => relay.page(input),
             () = until(relay.retry_at) => { relay.retry_at = None; Input::Woken }
             () = until(relay.unblock_at) => { relay.unblock_at = None; Input::Unblock }
+            () = until(relay.flush_at) => { relay.flush_at = None; Input::Flush }
             () = sleep_until(lease_end), if lease_end > Instant::now() => Input::Held(BTreeSet::new()),
             Ok(()) = woken.changed() => Input::Woken,
             () = tokio::time::sleep(poll) => Input::Woken,
         };
-        if relay.retry_at.is_some() && matches!(input, Input::Woken) {
+        if relay.retry_at.is_some() && matches!(input, Input::Woken | Input::Flush) {
             continue; // the database is away: the retry will wake us
         }
         if matches!(&input, Input::Held(shards) if shards.is_empty()) && relay.unblock_failures > 0 {
@@ -109,6 +114,7 @@ impl Loop {
             retry_at: None,
             unblock_at: None,
             unblock_failures: 0,
+            flush_at: None,
         }
     }
 
@@ -129,6 +135,8 @@ impl Loop {
                 Action::Drop(ids) => ids.iter().for_each(|id| drop(self.rows.remove(id))),
             }
         }
+        let waiting = self.core.rows_acked() > 0;
+        self.flush_at = waiting.then(|| self.flush_at.unwrap_or_else(|| Instant::now() + FLUSH_AFTER));
     }
 
     /// What a finished exchange means to the core.
@@ -206,8 +214,7 @@ impl Loop {
     /// Waits for the acks of what is in flight and deletes those rows; nothing new is sent.
     async fn drain<E: Event>(mut self) {
         let end = Instant::now() + DRAIN_TIMEOUT;
-        let actions = self.core.step(Input::Held(BTreeSet::new()));
-        self.carry_out::<E>(actions);
+        self.step_and_flush::<E>(Input::Held(BTreeSet::new()));
         while !self.core.is_idle() {
             let input = tokio::select! {
                 () = sleep_until(end) => return,
@@ -218,6 +225,12 @@ impl Loop {
                 input = exchanged(&mut self.exchanging, &mut self.session, &mut self.rows) => self.page(input),
                 () = until(self.retry_at) => { self.retry_at = None; Input::Woken }
             };
+            self.step_and_flush::<E>(input);
+        }
+    }
+
+    fn step_and_flush<E: Event>(&mut self, input: Input) {
+        for input in [input, Input::Flush] {
             let actions = self.core.step(input);
             self.carry_out::<E>(actions);
         }

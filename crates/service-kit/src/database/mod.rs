@@ -39,12 +39,13 @@ pub enum DatabaseError {
 /// The database of a running service. Opening never waits: while the server is away the service runs and is not ready.
 #[derive(Clone, Debug)]
 pub struct Database {
-    pool: PgPool,
+    callers: PgPool,
+    loops: PgPool,
     migrated: channel::Receiver<bool>,
 }
 
 impl Database {
-    /// Makes the pool, applies `migrators` in the background (in their order, as soon as the server answers) and watches the
+    /// Makes the pools, applies `migrators` in the background (in their order, as soon as the server answers) and watches the
     /// server; both show in `/readyz` as `migrations` and `database`. Fails only for a setting that is wrong.
     pub fn open(
         args: &DatabaseArgs,
@@ -63,15 +64,24 @@ impl Database {
         let migrated = migrate::spawn(lifecycle, args.migrate, running.clone(), admin, migrators);
         // All connections are made at once and kept: one that is made while a caller waits is given up with the wait, and on
         // a machine short of CPU, where proving the password takes longer than a caller waits, so would be the next.
-        let size = args.database_pool_size;
-        let kept = pool_options(size).min_connections(size).idle_timeout(None).max_lifetime(None);
-        let pool = kept.connect_lazy_with(bounded(running));
-        Ok(Self { pool, migrated })
+        let running = bounded(running);
+        let kept = |size| {
+            let options = pool_options(size).min_connections(size).idle_timeout(None).max_lifetime(None);
+            options.connect_lazy_with(running.clone())
+        };
+        let loops = args.database_pool_size / 2;
+        Ok(Self { callers: kept(args.database_pool_size - loops), loops: kept(loops), migrated })
     }
 
-    /// The pool; waits at most 1.4 s for a connection.
-    pub fn pool(&self) -> &PgPool {
-        &self.pool
+    /// Connections for requests; waits at most 1.4 s for one.
+    pub fn callers(&self) -> &PgPool {
+        &self.callers
+    }
+
+    /// Connections for everything else. Apart, because whoever waits for one waits behind all who came before: under more
+    /// requests than the service can take, nothing that was accepted would be worked on.
+    pub fn loops(&self) -> &PgPool {
+        &self.loops
     }
 
     /// Waits until the migrations are applied; loops begin with it. For ever when the service stops before.
