@@ -73,6 +73,23 @@ struct Held {
     key: (String, String),
 }
 
+/// The exchange under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Page {
+    None,
+    Asked,
+    /// Rows were forgotten since it was asked for: it lacks them, so later rows of their keys must not be taken from it.
+    Stale,
+}
+
+impl Page {
+    fn forgotten(&mut self) {
+        if *self == Self::Asked {
+            *self = Self::Stale;
+        }
+    }
+}
+
 /// The relay of one instance.
 #[derive(Debug)]
 pub struct Relay {
@@ -81,10 +98,8 @@ pub struct Relay {
     rows: HashMap<i64, Held>,
     acked: Vec<i64>,
     deleting: Vec<i64>,
-    exchanging: bool,
+    page: Page,
     flush: bool,
-    /// Rows were forgotten since the page was asked for: it lacks them, so later rows of their keys must not be taken from it.
-    page_stale: bool,
     hungry: bool,
     asked: usize,
     blocked_rows: usize,
@@ -107,9 +122,8 @@ impl Relay {
             rows: HashMap::new(),
             acked: Vec::new(),
             deleting: Vec::new(),
-            exchanging: false,
+            page: Page::None,
             flush: false,
-            page_stale: false,
             hungry: true,
             asked: 0,
             blocked_rows: 0,
@@ -126,8 +140,7 @@ impl Relay {
             Input::Held(shards) => self.hold(shards, &mut actions),
             Input::Exchanged { rows } => self.exchanged(rows, &mut actions),
             Input::ExchangeFailed => {
-                self.exchanging = false;
-                self.page_stale = false;
+                self.page = Page::None;
                 self.hungry = true;
                 self.acked.append(&mut self.deleting);
                 return actions; // the executor waits, then says `Woken`
@@ -144,7 +157,7 @@ impl Relay {
 
     /// True when nothing is in flight and nothing acknowledged is left to delete.
     pub fn is_idle(&self) -> bool {
-        !self.exchanging
+        self.page == Page::None
             && self.acked.is_empty()
             && self.queues.values().all(|queue| queue.in_flight.is_none())
     }
@@ -184,16 +197,15 @@ impl Relay {
         }
         self.queues.retain(|_, queue| queue.in_flight.is_some() || !queue.waiting.is_empty());
         if !dropped.is_empty() {
-            self.page_stale = self.exchanging;
+            self.page.forgotten();
             actions.push(Action::Drop(dropped));
         }
     }
 
     fn exchanged(&mut self, rows: Vec<Row>, actions: &mut Vec<Action>) {
-        self.exchanging = false;
         self.deleting.clear();
         self.hungry |= self.asked > 0 && rows.len() == self.asked;
-        let stale = std::mem::take(&mut self.page_stale);
+        let stale = std::mem::replace(&mut self.page, Page::None) == Page::Stale;
         self.hungry |= stale;
         let mut unwanted = Vec::new();
         for row in rows {
@@ -249,7 +261,7 @@ impl Relay {
         self.queues.clear();
         self.blocked_rows = 0;
         self.hungry = true;
-        self.page_stale = self.exchanging;
+        self.page.forgotten();
         actions.push(Action::Drop(self.rows.drain().map(|(id, _)| id).collect()));
     }
 
@@ -261,7 +273,7 @@ impl Relay {
     }
 
     fn exchange(&mut self, actions: &mut Vec<Action>) {
-        if self.exchanging {
+        if self.page != Page::None {
             return;
         }
         let free = self.rows_max.saturating_sub(self.rows.len() - self.blocked_rows);
@@ -272,7 +284,7 @@ impl Relay {
         if limit == 0 && !may_delete {
             return;
         }
-        self.exchanging = true;
+        self.page = Page::Asked;
         self.flush = false;
         self.asked = limit;
         self.hungry &= limit == 0;

@@ -55,12 +55,11 @@ async fn ask(
 
 async fn connect(options: &PgConnectOptions, reporter: &Reporter) -> Option<PgConnection> {
     let mut connecting = pin!(timeout(CONNECT_WITHIN, options.connect()));
-    let outcome = match timeout(ANSWER_WITHIN, &mut connecting).await {
-        Ok(outcome) => outcome,
-        Err(_) => {
-            reporter.down("no connection within 1 s");
-            connecting.await
-        }
+    let outcome = if let Ok(outcome) = timeout(ANSWER_WITHIN, &mut connecting).await {
+        outcome
+    } else {
+        reporter.down("no connection within 1 s");
+        connecting.await
     };
     match outcome {
         Ok(Ok(connection)) => return Some(connection),

@@ -28,7 +28,7 @@ fn service(port: u16) -> (Lifecycle, Database) {
 }
 
 async fn a_read_is_refused_in_time(lifecycle: &Lifecycle, database: &Database) {
-    let routes = axum::Router::new().route("/reads", get(reads)).with_state(database.pool().clone());
+    let routes = axum::Router::new().route("/reads", get(reads)).with_state(database.callers().clone());
     let app = App::new(lifecycle, routes, utoipa::openapi::OpenApiBuilder::new().build());
     let began = Instant::now();
     let answer = ask(app, request(Method::GET, "/reads")).await;

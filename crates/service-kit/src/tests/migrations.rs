@@ -104,7 +104,7 @@ async fn stop(lifecycle: Lifecycle) {
 async fn the_running_role_gets_rows_and_no_tables_when_an_admin_migrates() {
     let own = Own::make(false).await;
     let (lifecycle, database) = opened(&own.args(true), vec![mail(), shop()]).await;
-    let pool = database.pool();
+    let pool = database.callers();
     for allowed in [
         "INSERT INTO orders (note) VALUES ('a')",
         "UPDATE orders SET note = 'b'",
@@ -137,7 +137,7 @@ async fn instances_that_start_together_migrate_once() {
     let args = own.args(false);
     let starts = (0..4).map(|_| opened(&args, vec![mail_as_owner(), shop()]));
     for (lifecycle, database) in futures::future::join_all(starts).await {
-        sqlx::query("INSERT INTO orders (note) VALUES ('a')").execute(database.pool()).await.unwrap();
+        sqlx::query("INSERT INTO orders (note) VALUES ('a')").execute(database.callers()).await.unwrap();
         stop(lifecycle).await;
     }
     own.drop_all().await;
@@ -174,7 +174,7 @@ async fn place(State(pool): State<PgPool>) -> Result<&'static str, Problem> {
 }
 
 async fn post_order(lifecycle: &Lifecycle, database: &Database) -> super::Answer {
-    let routes = Router::new().route("/orders", post(place)).with_state(database.pool().clone());
+    let routes = Router::new().route("/orders", post(place)).with_state(database.callers().clone());
     let app = App::new(lifecycle, routes, utoipa::openapi::OpenApiBuilder::new().build());
     ask(app, request(Method::POST, "/orders")).await
 }
