@@ -38,7 +38,7 @@ pub struct Config {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Mail")]
 pub struct MailArgs {
-    /// Mail server: smtp://[user:password@]host[:port][?tls=required|opportunistic] or smtps://… [default: none, mails become files]
+    /// Mail server, `smtp://user:password@host:port?tls=required` (or `opportunistic`) or `smtps://…`; all but the host may be left out [default: none, mails become files]
     #[arg(long, env = "SMTP_URL", hide_env_values = true)]
     pub smtp_url: Option<Secret>,
 

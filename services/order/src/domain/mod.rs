@@ -1,6 +1,6 @@
 //! What the order service decides, and nothing of how it hears or tells it.
 //!
-//! [`saga`] says what an order does next; [`Order::evolve`] is the only way an order changes, live and when it is folded
+//! [`saga`] says what an order does next; [`Tracked::evolve`] is the only way an order changes, live and when it is folded
 //! from the log; [`placing`] prices a basket; [`customer`] and [`product`] are what an order is placed with.
 
 pub mod change;

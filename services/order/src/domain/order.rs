@@ -5,7 +5,7 @@ use kernel::{CustomerId, Money, OrderId, Seen, Sequence, Timestamp};
 
 use super::progress::{Payment, Progress, Stock};
 
-/// The aggregate. It changes by [`Order::evolve`] only.
+/// The aggregate. It changes by [`Tracked::evolve`](super::Tracked::evolve) only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     /// Which.
