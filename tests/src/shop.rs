@@ -183,8 +183,13 @@ impl Shop {
     }
 
     /// Stops all programs in good order, once all that was begun has ended well.
-    pub async fn close(mut self) {
+    pub async fn close(self) {
         self.in_order().await;
+        self.shut().await;
+    }
+
+    /// Stops all programs in good order, whatever is under way: for stores whose gateway was also called by hand.
+    pub async fn shut(mut self) {
         if let Some(store) = self.store.take() {
             store.stop().await;
         }

@@ -74,7 +74,7 @@ async fn a_store_whose_parts_go_away_says_so_and_goes_on_when_they_are_back() {
     while_kafka_is_away(&store).await;
     while_the_registry_is_away(&store).await;
     the_ledger_outlives_the_gateway(&mut store).await;
-    store.shop.close().await;
+    store.shop.shut().await;
 }
 
 async fn while_the_database_is_away(store: &Frail) {

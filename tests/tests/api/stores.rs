@@ -83,7 +83,7 @@ pub async fn close() {
     for cell in [&EVERY_DAY, &HASTY, &STUCK] {
         let Some(shared) = cell.get() else { continue };
         if let Some(shop) = shared.shop.lock().await.take() {
-            shop.close().await;
+            shop.shut().await;
         }
     }
 }
