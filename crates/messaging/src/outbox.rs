@@ -42,10 +42,23 @@ pub struct Decided<E> {
     pub cause: Cause,
 }
 
+/// What a transaction wrote that is to be carried out after its commit: to be handed to [`Outbox::wake`] then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use = "hand it to `Outbox::wake` after the commit; without, it waits for the next poll"]
+pub struct Unsent {
+    /// Events of topics that keep everything.
+    pub events: bool,
+    /// Events of compacted topics.
+    pub compacted: bool,
+    /// Calls to the outside.
+    pub intents: bool,
+}
+
 /// Writes effects next to the state, and wakes the loops that carry them out.
 #[derive(Clone, Debug, Default)]
 pub struct Outbox {
-    relay: Arc<Notify>,
+    events: Arc<Notify>,
+    compacted: Arc<Notify>,
     intents: Arc<Notify>,
     schemas: Arc<KnownSchemas>,
 }
@@ -57,14 +70,13 @@ impl Outbox {
     }
 
     /// Writes the effects of one decision. The aggregates' rows must be locked by this transaction: their order is the order of ids.
-    /// Call [`Outbox::wake`] after the commit.
     pub async fn write<E: Event>(
         &self,
         connection: &mut PgConnection,
         effects: Effects<E>,
         cause: Cause,
         at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Unsent, StoreError> {
         self.write_all(connection, vec![Decided { effects, at, cause }]).await
     }
 
@@ -73,19 +85,34 @@ impl Outbox {
         &self,
         connection: &mut PgConnection,
         decided: Vec<Decided<E>>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Unsent, StoreError> {
         outbox::insert(connection, &decided, &self.schemas).await?;
-        intent::change(connection, &decided).await
+        intent::change(connection, &decided).await?;
+        let topics = || decided.iter().flat_map(|one| &one.effects.events).map(|one| one.event.topic());
+        Ok(Unsent {
+            events: topics().any(|topic| !E::is_compacted(topic)),
+            compacted: topics().any(E::is_compacted),
+            intents: decided.iter().any(|one| !one.effects.intents.is_empty()),
+        })
     }
 
     /// Tells relay and intent worker that there may be something. Cheap; after the commit.
-    pub fn wake(&self) {
-        self.relay.notify_one();
-        self.intents.notify_one();
+    pub fn wake(&self, unsent: Unsent) {
+        let Unsent { events, compacted, intents } = unsent;
+        for (any, notify) in [(events, &self.events), (compacted, &self.compacted), (intents, &self.intents)]
+        {
+            if any {
+                notify.notify_one();
+            }
+        }
     }
 
-    pub(crate) async fn relay_woken(&self) {
-        self.relay.notified().await;
+    pub(crate) async fn events_woken(&self) {
+        self.events.notified().await;
+    }
+
+    pub(crate) async fn compacted_woken(&self) {
+        self.compacted.notified().await;
     }
 
     pub(crate) async fn intents_woken(&self) {

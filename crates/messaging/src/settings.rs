@@ -22,9 +22,6 @@ pub struct Settings {
     /// Records handled in one transaction at most
     #[arg(long, env = "CONSUMER_BATCH_RECORDS_MAX", default_value_t = 500, value_parser = limit)]
     pub batch_records_max: usize,
-    /// Batches at work at a time, over all partitions of an instance: fewer are larger, and cost less
-    #[arg(long, env = "CONSUMER_BATCHES_MAX", default_value_t = 1, value_parser = limit)]
-    pub batches_max: usize,
     /// Records waiting per partition at most; beyond it the partition pauses
     #[arg(long, env = "CONSUMER_QUEUE_RECORDS_MAX", default_value_t = 2_000, value_parser = limit)]
     pub queue_records_max: usize,
@@ -68,7 +65,6 @@ impl Settings {
             registry_url: registry_url.into(),
             topic_prefix: String::new(),
             batch_records_max: 500,
-            batches_max: 1,
             queue_records_max: 2_000,
             attempts_max: 5,
             retry_cap_ms: 2_000,

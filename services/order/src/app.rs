@@ -10,7 +10,7 @@ use utoipa::OpenApi as _;
 
 use crate::config::Config;
 use crate::consumer::OrderHandler;
-use crate::http::{self, AppState};
+use crate::http::{self, AppState, Desk};
 use crate::signals::{Outage, Signals};
 use crate::store::Store;
 use crate::sweeper::Sweeper;
@@ -43,8 +43,12 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
         Arc::new(Signals::new(lifecycle.health(), outage.clone())),
     );
     let watchers = Watchers::new(config.orders.waiters_max);
+    let callers = runtime.over(database.callers().clone());
+    let (desk, taking) = Desk::open(callers.clone(), config.orders.clone());
+    lifecycle.spawn("desk", taking);
     let state = AppState {
-        runtime: runtime.over(database.callers().clone()),
+        runtime: callers,
+        desk,
         settings: config.orders.clone(),
         watchers: watchers.clone(),
         shutdown: lifecycle.shutdown().clone(),

@@ -7,9 +7,9 @@ use crate::domain::{Change, Status, Tracked};
 
 const SERVICE: &str = "order";
 
-/// An order was accepted.
-pub(crate) fn created() {
-    counter!("orders_created_total", "service" => SERVICE).increment(1);
+/// Orders were accepted.
+pub(crate) fn created(orders: usize) {
+    counter!("orders_created_total", "service" => SERVICE).increment(orders as u64);
 }
 
 /// An order changed: counts what was decided and what got settled.

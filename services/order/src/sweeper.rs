@@ -106,9 +106,9 @@ impl Sweeper {
             }
         }
         Store.save(&mut transaction, loaded).await?;
-        self.runtime.outbox.write_all(&mut transaction, decided).await?;
+        let unsent = self.runtime.outbox.write_all(&mut transaction, decided).await?;
         transaction.commit().await.map_err(database("end a sweep"))?;
-        self.runtime.outbox.wake();
+        self.runtime.outbox.wake(unsent);
         for id in &due {
             self.watchers.wake(*id);
         }

@@ -10,30 +10,17 @@ use sqlx::PgConnection;
 use tracing::info_span;
 
 use super::Shared;
+use super::committer::Share;
 use super::partition::Pending;
 use crate::core::Verdict;
-use crate::core::batch::{self, Content, Fate};
+use crate::core::batch::{self, Content, Decisions, Fate};
 use crate::core::consumer::{Outcome, ParkedKind, Parking, Position};
 use crate::kafka::wire::chain;
-use crate::outbox::Cause;
+use crate::outbox::{Cause, Unsent};
 use crate::postgres::dead_letter::{self, DeadLetter};
-use crate::postgres::{inbox, position};
+use crate::postgres::inbox;
+use crate::postgres::position::{self, Move};
 use crate::{Handler, Received, Repository, StoreError, metrics};
-
-/// Records of one partition that are tried together.
-pub(super) struct Batch<'a, H: Handler, R> {
-    pub(super) shared: &'a Shared<H, R>,
-    pub(super) topic: &'a str,
-    pub(super) partition: i32,
-    /// Where this instance believes the position to be.
-    pub(super) from: i64,
-    /// Where it is afterwards.
-    pub(super) end: i64,
-    pub(super) attempts: u32,
-    /// The first record is parked for this.
-    pub(super) park: Option<Parking>,
-    pub(super) records: Vec<&'a Pending<H::Event>>,
-}
 
 enum Failure {
     Store(StoreError),
@@ -48,32 +35,36 @@ impl From<StoreError> for Failure {
 }
 
 /// What is told when the commit is done.
-struct Done<K> {
-    keys: BTreeSet<K>,
+struct Done<H: Handler> {
+    keys: BTreeSet<H::Key>,
+    decisions: Option<Decisions<H::Event>>,
     duplicates: usize,
-    ignored: Vec<(&'static str, usize)>,
-    parked: Vec<ParkedKind>,
-    handled: usize,
+    parked: Vec<(String, i32, ParkedKind)>,
+    unsent: Unsent,
 }
 
 /// A database that neither answers nor hangs up. Should the commit have come through, the next try finds the position moved.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Tries it.
-pub(super) async fn run<H: Handler, R: Repository<H>>(batch: Batch<'_, H, R>) -> Outcome {
+pub(super) async fn run<H: Handler, R: Repository<H>>(
+    consumer: &Shared<H, R>,
+    shares: &[Share<H::Event>],
+) -> Outcome {
+    let batch = Batch { consumer, shares };
     let started = Instant::now();
     // A panic anywhere in the service's part of it is about one of the records, as a refusal is.
-    let tried = AssertUnwindSafe(in_transaction(&batch)).catch_unwind();
+    let tried = AssertUnwindSafe(batch.in_transaction()).catch_unwind();
     let Ok(tried) = tokio::time::timeout(ANSWER_WITHIN, tried).await else {
         let reason = format!("the database did not answer within {ANSWER_WITHIN:?}");
         return Outcome::Failed(Verdict::Outage, reason);
     };
     match tried.unwrap_or_else(|panic| Err(Failure::Refused(Parking::panicked(&*panic)))) {
         Ok(done) => {
-            batch.shared.handler.committed(&done.keys);
-            batch.shared.runtime.outbox.wake();
+            consumer.handler.committed(&done.keys);
+            consumer.runtime.outbox.wake(done.unsent);
             batch.measure(&done, started);
-            Outcome::Committed(batch.end)
+            Outcome::Committed
         }
         Err(Failure::Moved) => Outcome::Moved,
         Err(Failure::Store(error)) => Outcome::Failed(error.verdict(), chain(&error)),
@@ -81,100 +72,122 @@ pub(super) async fn run<H: Handler, R: Repository<H>>(batch: Batch<'_, H, R>) ->
     }
 }
 
-async fn in_transaction<H: Handler, R: Repository<H>>(
-    batch: &Batch<'_, H, R>,
-) -> Result<Done<H::Key>, Failure> {
-    let pool = &batch.shared.runtime.pool;
-    let mut transaction = pool.begin().await.map_err(StoreError::doing("begin a batch"))?;
-    let done = batch.steps(&mut transaction).await?;
-    transaction.commit().await.map_err(StoreError::doing("commit a batch"))?;
-    Ok(done)
+/// Records that are tried together.
+struct Batch<'a, H: Handler, R> {
+    consumer: &'a Shared<H, R>,
+    shares: &'a [Share<H::Event>],
 }
 
 impl<H: Handler, R: Repository<H>> Batch<'_, H, R> {
-    async fn steps(&self, connection: &mut PgConnection) -> Result<Done<H::Key>, Failure> {
-        let handler = &*self.shared.handler;
-        if !position::advance(connection, self.topic, self.partition, self.from, &self.position()).await? {
+    async fn in_transaction(&self) -> Result<Done<H>, Failure> {
+        let pool = &self.consumer.runtime.pool;
+        let mut transaction = pool.begin().await.map_err(StoreError::doing("begin a batch"))?;
+        let done = self.steps(&mut transaction).await?;
+        transaction.commit().await.map_err(StoreError::doing("commit a batch"))?;
+        Ok(done)
+    }
+
+    async fn steps(&self, connection: &mut PgConnection) -> Result<Done<H>, Failure> {
+        let moves: Vec<Move<'_>> = self.shares.iter().map(moved).collect();
+        if !position::advance(connection, &moves).await? {
             return Err(Failure::Moved);
         }
-        let keys: Vec<&[u8]> = self.records.iter().filter_map(|one| one.raw.key.as_deref()).collect();
-        let parked = dead_letter::parked_keys(connection, self.topic, &keys).await?;
-        let records: Vec<_> = self.records.iter().map(|one| one.record.clone()).collect();
-        let fates = batch::fates(&records, &parked, self.park.as_ref());
-
-        let events: Vec<&Received<H::Event>> = self.handled(&fates).collect();
-        let ids: Vec<_> = events.iter().map(|one| (one.metadata.id, one.metadata.time)).collect();
-        let fresh = if ids.is_empty() { BTreeSet::new() } else { inbox::insert(connection, &ids).await? };
-        let keys = batch::keys(handler, &events).map_err(Failure::Refused)?;
-        let mut done =
-            Done { keys, duplicates: 0, ignored: Vec::new(), parked: Vec::new(), handled: events.len() };
-        if fresh.is_empty() {
-            done.duplicates = events.len();
-        } else {
-            self.decide(connection, &events, fresh, &mut done).await?;
+        let fates = self.fates(connection).await?;
+        let handled = self.handled(&fates);
+        let mut done = Done {
+            keys: BTreeSet::new(),
+            decisions: None,
+            duplicates: 0,
+            parked: Vec::new(),
+            unsent: Unsent::default(),
+        };
+        if !handled.is_empty() {
+            self.handle(connection, &handled, &mut done).await?;
         }
         done.parked = self.park_those(connection, &fates).await?;
         Ok(done)
     }
 
-    async fn decide(
+    async fn handle(
         &self,
         connection: &mut PgConnection,
-        events: &[&Received<H::Event>],
-        fresh: BTreeSet<EventId>,
-        done: &mut Done<H::Key>,
+        handled: &[Handled<'_, H::Event>],
+        done: &mut Done<H>,
     ) -> Result<(), Failure> {
-        let (runtime, handler) = (&self.shared.runtime, &*self.shared.handler);
-        let mut loaded = self.shared.repository.load(connection, &done.keys).await?;
-        let decisions = {
-            let mut around =
-                |received: &Received<H::Event>, decide: &mut dyn FnMut() -> _| self.in_span(received, decide);
-            let now = runtime.clock.now();
-            batch::decide(handler, &mut loaded, events, fresh, now, &*runtime.ids, &mut around)
-        };
-        let decisions = decisions.map_err(Failure::Refused)?;
-        self.shared.repository.save(connection, loaded).await?;
-        runtime.outbox.write_all(connection, decisions.decided).await?;
+        let events: Vec<&Received<H::Event>> = handled.iter().map(|(_, received)| *received).collect();
+        let ids: Vec<_> = events.iter().map(|one| (one.metadata.id, one.metadata.time)).collect();
+        let fresh = inbox::insert(connection, &ids).await?;
+        done.keys = batch::keys(&*self.consumer.handler, &events).map_err(Failure::Refused)?;
+        if fresh.is_empty() {
+            done.duplicates = events.len();
+            return Ok(());
+        }
+        let mut loaded = self.consumer.repository.load(connection, &done.keys).await?;
+        let mut decisions = self.decide(&mut loaded, handled, &events, fresh).map_err(Failure::Refused)?;
+        self.consumer.repository.save(connection, loaded).await?;
+        let decided = std::mem::take(&mut decisions.decided);
+        done.unsent = self.consumer.runtime.outbox.write_all(connection, decided).await?;
         done.duplicates = decisions.duplicates;
-        done.ignored = decisions.ignored.into_iter().collect();
+        done.decisions = Some(decisions);
         Ok(())
     }
 
-    fn position(&self) -> Position {
-        let last = self.records.last();
-        let time = last.and_then(|one| {
-            if let Content::Event(received) = &one.record.content {
-                Some(received.metadata.time)
-            } else {
-                None
-            }
-        });
-        Position {
-            next_offset: self.end,
-            last_event_id: last.and_then(|one| one.raw.event_id()),
-            last_event_time: time,
-        }
+    fn decide(
+        &self,
+        loaded: &mut H::Loaded,
+        spans: &[Handled<'_, H::Event>],
+        events: &[&Received<H::Event>],
+        fresh: BTreeSet<EventId>,
+    ) -> Result<Decisions<H::Event>, Parking> {
+        let Shared { runtime, handler, .. } = self.consumer;
+        let mut around = |index: usize, decide: &mut dyn FnMut() -> _| self.in_span(spans[index], decide);
+        batch::decide(&**handler, loaded, events, fresh, runtime.clock.now(), &*runtime.ids, &mut around)
     }
 
-    fn handled<'a>(&'a self, fates: &'a [Fate]) -> impl Iterator<Item = &'a Received<H::Event>> {
-        self.records.iter().zip(fates).filter_map(|(one, fate)| match (&one.record.content, fate) {
-            (Content::Event(received), Fate::Handle(_)) => Some(&**received),
-            _ => None,
-        })
+    /// What is to become of each record of each share.
+    async fn fates(&self, connection: &mut PgConnection) -> Result<Vec<Vec<Fate>>, StoreError> {
+        let mut topics = Vec::new();
+        let mut keys = Vec::new();
+        for share in self.shares {
+            for key in share.records.iter().filter_map(|one| one.raw.key.as_deref()) {
+                topics.push(share.topic.as_str());
+                keys.push(key);
+            }
+        }
+        let parked = dead_letter::parked_keys(connection, &topics, &keys).await?;
+        let fates = |share: &Share<H::Event>| {
+            let parked = parked.get(&share.topic).cloned().unwrap_or_default();
+            batch::fates(share.records.iter().map(|one| &one.record), parked, share.park.as_ref())
+        };
+        Ok(self.shares.iter().map(fates).collect())
+    }
+
+    fn handled<'a>(&'a self, fates: &[Vec<Fate>]) -> Vec<Handled<'a, H::Event>> {
+        let each = self.shares.iter().zip(fates);
+        each.flat_map(|(share, fates)| share.records.iter().zip(fates).map(move |one| (share, one)))
+            .filter_map(|(share, (one, fate))| match (&one.record.content, fate) {
+                (Content::Event(received), Fate::Handle(_)) => Some((share, &**received)),
+                _ => None,
+            })
+            .collect()
     }
 
     /// Runs a decision inside a span that continues the event's trace; what it publishes continues it further.
-    fn in_span<T>(&self, received: &Received<H::Event>, decide: &mut dyn FnMut() -> T) -> (T, Cause) {
+    fn in_span<T>(
+        &self,
+        (share, received): Handled<'_, H::Event>,
+        decide: &mut dyn FnMut() -> T,
+    ) -> (T, Cause) {
         let metadata = &received.metadata;
         let name = kernel::Event::name(&received.event);
         let span = info_span!(
             "messaging.consume",
-            otel.name = format!("{}.consume.{}", self.shared.runtime.service, snake(name)),
+            otel.name = format!("{}.consume.{}", self.consumer.runtime.service, snake(name)),
             otel.kind = "consumer",
             messaging.system = "kafka",
             messaging.operation.type = "process",
-            messaging.destination.name = self.topic,
-            messaging.destination.partition.id = self.partition,
+            messaging.destination.name = share.topic,
+            messaging.destination.partition.id = share.partition,
             messaging.message.id = %metadata.id,
             order_id = metadata.correlation,
         );
@@ -187,61 +200,77 @@ impl<H: Handler, R: Repository<H>> Batch<'_, H, R> {
     async fn park_those(
         &self,
         connection: &mut PgConnection,
-        fates: &[Fate],
-    ) -> Result<Vec<ParkedKind>, StoreError> {
-        let now = self.shared.runtime.clock.now();
+        fates: &[Vec<Fate>],
+    ) -> Result<Vec<(String, i32, ParkedKind)>, StoreError> {
+        let now = self.consumer.runtime.clock.now();
         let mut parked = Vec::new();
-        for (one, fate) in self.records.iter().zip(fates) {
-            let Fate::Park(parking) = fate else { continue };
-            let record = match &one.record.content {
-                Content::Event(received) => Some(kernel::Event::name(&received.event)),
-                Content::Unknown(name) => Some(name.as_str()),
-                Content::Undecodable(_) => None,
-            };
-            let letter = DeadLetter {
-                topic: self.topic,
-                partition: self.partition,
-                offset: one.raw.offset,
-                key: one.raw.key.as_deref(),
-                value: one.raw.value.as_deref(),
-                headers: one.raw.headers_json(),
-                event_id: one.raw.event_id(),
-                record,
-                parking,
-                attempts: self.attempts,
-            };
-            dead_letter::insert(connection, letter, now).await?;
-            parked.push(parking.kind);
+        for (share, fates) in self.shares.iter().zip(fates) {
+            for (one, fate) in share.records.iter().zip(fates) {
+                let Fate::Park(parking) = fate else { continue };
+                dead_letter::insert(connection, letter(share, one, parking), now).await?;
+                parked.push((share.topic.clone(), share.partition, parking.kind));
+            }
         }
         Ok(parked)
     }
 
-    fn measure(&self, done: &Done<H::Key>, started: Instant) {
-        let service = self.shared.runtime.service;
+    fn measure(&self, done: &Done<H>, started: Instant) {
+        let service = self.consumer.runtime.service;
         metrics::time(metrics::BATCH_SECONDS, service, started.elapsed());
-        metrics::observe(
-            metrics::BATCH,
-            service,
-            f64::from(u32::try_from(self.records.len()).unwrap_or(u32::MAX)),
-        );
-        metrics::count_by(metrics::HANDLED, service, "topic", self.topic, done.handled - done.duplicates);
+        let records: usize = self.shares.iter().map(|share| share.records.len()).sum();
+        metrics::observe(metrics::BATCH, service, f64::from(u32::try_from(records).unwrap_or(u32::MAX)));
         metrics::count(metrics::DUPLICATES, service, done.duplicates);
-        for (reason, times) in &done.ignored {
+        for (topic, events) in done.decisions.iter().flat_map(|decisions| &decisions.handled) {
+            metrics::count_by(metrics::HANDLED, service, "topic", topic, *events);
+        }
+        for (reason, times) in done.decisions.iter().flat_map(|decisions| &decisions.ignored) {
             metrics::count_by(metrics::IGNORED, service, "reason", reason, *times);
         }
-        for kind in &done.parked {
+        for (topic, partition, kind) in &done.parked {
             metrics::count_by(metrics::PARKED, service, "kind", kind.as_str(), 1);
-            tracing::warn!(
-                service,
-                topic = self.topic,
-                partition = self.partition,
-                kind = kind.as_str(),
-                "a record is parked"
-            );
+            tracing::warn!(service, topic, partition, kind = kind.as_str(), "a record is parked");
         }
-        let unknown =
-            self.records.iter().filter(|one| matches!(one.record.content, Content::Unknown(_))).count();
+        let records = self.shares.iter().flat_map(|share| &share.records);
+        let unknown = records.filter(|one| matches!(one.record.content, Content::Unknown(_))).count();
         metrics::count(metrics::UNKNOWN, service, unknown);
+    }
+}
+
+/// An event to be handled, and the share it came with.
+type Handled<'a, E> = (&'a Share<E>, &'a Received<E>);
+
+fn moved<E>(share: &Share<E>) -> Move<'_> {
+    let last = share.records.last();
+    let time = last.and_then(|one| match &one.record.content {
+        Content::Event(received) => Some(received.metadata.time),
+        Content::Unknown(_) | Content::Undecodable(_) => None,
+    });
+    let last_event_id = last.and_then(|one| one.raw.event_id());
+    let to = Position { next_offset: share.end(), last_event_id, last_event_time: time };
+    Move { topic: &share.topic, partition: share.partition, from: share.from, to }
+}
+
+fn letter<'a, E: kernel::Event>(
+    share: &'a Share<E>,
+    one: &'a Pending<E>,
+    parking: &'a Parking,
+) -> DeadLetter<'a> {
+    let record = match &one.record.content {
+        Content::Event(received) => Some(kernel::Event::name(&received.event)),
+        Content::Unknown(name) => Some(name.as_str()),
+        Content::Undecodable(_) => None,
+    };
+    DeadLetter {
+        topic: &share.topic,
+        partition: share.partition,
+        offset: one.raw.offset,
+        key: one.raw.key.as_deref(),
+        value: one.raw.value.as_deref(),
+        headers: one.raw.headers_json(),
+        event_id: one.raw.event_id(),
+        record,
+        parking,
+        attempts: share.attempts,
     }
 }
 

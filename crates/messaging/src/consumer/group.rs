@@ -43,7 +43,7 @@ struct Reading {
 }
 
 /// One member of the group.
-pub struct Group<H, R> {
+pub struct Group<H: Handler, R> {
     shared: Arc<Shared<H, R>>,
     consumer: Arc<StreamConsumer<Listener>>,
     rebalances: UnboundedReceiver<Rebalance>,
@@ -176,7 +176,6 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
             partition: at.1,
             position,
             queue,
-            held_back: None,
             progress: progress.clone(),
             verified: verified.clone(),
             stop: stop.clone(),

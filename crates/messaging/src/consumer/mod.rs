@@ -1,6 +1,7 @@
 //! Reads a service's topics: one task per assigned partition, batches of records, one transaction a batch.
 
 mod attempt;
+mod committer;
 mod group;
 mod partition;
 mod refused;
@@ -11,24 +12,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rdkafka::consumer::Consumer as _;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use self::committer::Ready;
 use crate::kafka::client;
 use crate::postgres::inbox;
 use crate::registry::Registry;
 use crate::{Handler, Part, Repository, Runtime, StoreError};
 
 /// What the parts of a consumer share.
-struct Shared<H, R> {
+struct Shared<H: Handler, R> {
     runtime: Runtime,
     registry: Registry,
     handler: Arc<H>,
     repository: Arc<R>,
-    /// Batches at work at a time: while one waits, its partition's records gather, and it takes them along.
-    batches: Semaphore,
+    ready: mpsc::Sender<Ready<H::Event>>,
 }
 
+/// Beyond it partitions wait before they hand in what they have.
+const READY_SHARES_MAX: usize = 1_000;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const INBOX_EVERY: Duration = Duration::from_mins(10);
 
@@ -43,10 +46,15 @@ pub async fn run<H: Handler, R: Repository<H>>(
         Ok(registry) => registry,
         Err(error) => return tracing::error!(%error, "cannot make an HTTP client for the registry"),
     };
-    let batches = Semaphore::new(runtime.settings.batches_max);
-    let shared = Arc::new(Shared { runtime, registry, handler, repository, batches });
-    let maintained = shutdown.run_until_cancelled(maintain_inbox(&shared.runtime));
-    tokio::join!(read(&shared, &shutdown), maintained);
+    let (sender, ready) = mpsc::channel(READY_SHARES_MAX);
+    let shared = Arc::new(Shared { runtime, registry, handler, repository, ready: sender });
+    let read = async {
+        tokio::select! {
+            () = read(&shared, &shutdown) => {}
+            () = committer::run(&shared, ready) => {}
+        }
+    };
+    tokio::join!(read, shutdown.run_until_cancelled(maintain_inbox(&shared.runtime)));
 }
 
 async fn read<H: Handler, R: Repository<H>>(shared: &Arc<Shared<H, R>>, shutdown: &CancellationToken) {

@@ -1,16 +1,15 @@
 //! Executes [`crate::core::consumer`] for one assigned partition.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use futures::FutureExt as _;
 use rand::RngExt as _;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use super::attempt::{self, Batch};
+use super::attempt;
+use super::committer::{Ready, Share};
 use crate::core::Verdict;
 use crate::core::batch::Record;
 use crate::core::consumer::{Next, Outcome, Partition, Position};
@@ -29,7 +28,7 @@ pub enum Ended {
 }
 
 /// One assigned partition.
-pub struct Task<H, R> {
+pub struct Task<H: Handler, R> {
     pub(super) shared: Arc<Shared<H, R>>,
     /// `topic/partition`, for reports.
     pub(super) name: String,
@@ -38,8 +37,6 @@ pub struct Task<H, R> {
     pub(super) partition: i32,
     pub(super) position: Position,
     pub(super) queue: mpsc::Receiver<Raw>,
-    /// Out of the queue, but not to be read yet.
-    pub(super) held_back: Option<Raw>,
     /// Tells the group how far it is.
     pub(super) progress: Arc<AtomicI64>,
     /// Tells the group that the topic is the one that was read before.
@@ -63,7 +60,7 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
             settings.attempts_max,
             settings.backoff(),
         );
-        let mut pending: VecDeque<Pending<H::Event>> = VecDeque::new();
+        let mut pending: Vec<Pending<H::Event>> = Vec::new();
         loop {
             if pending.is_empty() {
                 let Some(mut raws) = self.next(settings.batch_records_max).await else {
@@ -77,14 +74,36 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
                 pending = read;
                 continue;
             }
-            let shared = self.shared.clone();
-            let turn = self.stop.run_until_cancelled(shared.batches.acquire()).await;
-            if turn.is_none() {
-                return Ended::Stopped;
+            let attempt = core.attempt();
+            let later = pending.split_off(attempt.records_max.min(pending.len()));
+            let share = Share {
+                topic: self.topic.clone(),
+                partition: self.partition,
+                from: core.next_offset(),
+                attempts: core.attempts(),
+                park: attempt.park,
+                records: pending,
+            };
+            let tried = if attempt.apart {
+                let outcome = attempt::run(&self.shared, std::slice::from_ref(&share)).await;
+                Ok((share, outcome))
+            } else {
+                self.with_others(share).await
+            };
+            let (share, outcome) = match tried {
+                Ok(tried) => tried,
+                Err(ended) => return ended,
+            };
+            self.report(&outcome);
+            let (count, end) = (share.records.len(), share.end());
+            pending = later;
+            if outcome == Outcome::Committed {
+                self.progress.store(end, Ordering::Relaxed);
+            } else {
+                pending.splice(0..0, share.records);
             }
-            self.top_up(&mut pending, core.attempt().records_max);
-            let next = self.one_try(&mut core, &mut pending).await;
-            drop(turn);
+            let next =
+                core.tried(count, end, outcome, rand::rngs::ThreadRng::default().random_range(0.0..=1.0));
             match next {
                 Next::Go => {}
                 Next::Reload => return Ended::Lost,
@@ -103,56 +122,22 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
 
     /// The records at hand, at least one; `None` when stopped.
     async fn next(&mut self, records_max: usize) -> Option<Vec<Raw>> {
-        if let Some(raw) = self.held_back.take() {
-            return Some(vec![raw]);
-        }
         let mut raws = Vec::new();
         let received = self.stop.run_until_cancelled(self.queue.recv_many(&mut raws, records_max));
         received.await.filter(|&count| count > 0).map(|_| raws)
     }
 
-    /// Takes along what came while the batch waited for its turn, as far as it can be read without asking the registry.
-    fn top_up(&mut self, pending: &mut VecDeque<Pending<H::Event>>, records_max: usize) {
-        while pending.len() < records_max
-            && self.held_back.is_none()
-            && let Ok(raw) = self.queue.try_recv()
-        {
-            match decode(&self.shared.registry, &self.topic, &raw).now_or_never() {
-                Some(Ok(record)) => pending.push_back(Pending { raw, record }),
-                Some(Err(_)) | None => self.held_back = Some(raw),
-            }
-        }
-    }
-
-    /// One try of the records at hand; those that are committed leave `pending`.
-    async fn one_try(&self, core: &mut Partition, pending: &mut VecDeque<Pending<H::Event>>) -> Next {
-        let attempt = core.attempt();
-        let records: Vec<&Pending<H::Event>> = pending.iter().take(attempt.records_max).collect();
-        let end = records.last().map_or(core.next_offset(), |last| last.raw.offset + 1);
-        let count = records.len();
-        let batch = Batch {
-            shared: &self.shared,
-            topic: &self.topic,
-            partition: self.partition,
-            from: core.next_offset(),
-            end,
-            attempts: core.attempts(),
-            park: attempt.park,
-            records,
-        };
-        let outcome = attempt::run(batch).await;
-        self.report(&outcome);
-        if let Outcome::Committed(next) = outcome {
-            pending.drain(..count);
-            self.progress.store(next, Ordering::Relaxed);
-        }
-        core.tried(count, end, outcome, rand::rngs::ThreadRng::default().random_range(0.0..=1.0))
+    /// One try in a transaction with all other partitions that are ready. No answer means that nobody knows what came of it.
+    async fn with_others(&self, share: Share<H::Event>) -> Result<(Share<H::Event>, Outcome), Ended> {
+        let (reply, replied) = oneshot::channel();
+        self.shared.ready.send(Ready { share, reply }).await.map_err(|_| Ended::Lost)?;
+        replied.await.map_err(|_| Ended::Lost)
     }
 
     fn report(&self, outcome: &Outcome) {
         let runtime = &self.shared.runtime;
         match outcome {
-            Outcome::Committed(_) => runtime.report(Part::Consumer, &self.name, None),
+            Outcome::Committed => runtime.report(Part::Consumer, &self.name, None),
             Outcome::Moved => tracing::info!(
                 service = runtime.service,
                 topic = self.topic,
@@ -179,6 +164,12 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
                     "a record is refused"
                 );
             }
+            Outcome::Apart => tracing::debug!(
+                service = runtime.service,
+                topic = self.topic,
+                partition = self.partition,
+                "a batch of several partitions failed; each tries its own"
+            ),
         }
     }
 
@@ -196,9 +187,9 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
     }
 
     /// `None` when stopped while the registry was away.
-    async fn decode(&self, raws: Vec<Raw>) -> Option<VecDeque<Pending<H::Event>>> {
+    async fn decode(&self, raws: Vec<Raw>) -> Option<Vec<Pending<H::Event>>> {
         let runtime = &self.shared.runtime;
-        let mut pending = VecDeque::with_capacity(raws.len());
+        let mut pending = Vec::with_capacity(raws.len());
         let mut failures = 0_u32;
         for raw in raws {
             let record = loop {
@@ -218,7 +209,7 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
                 failures = 0;
                 runtime.report(Part::Registry, &self.name, None);
             }
-            pending.push_back(Pending { raw, record });
+            pending.push(Pending { raw, record });
         }
         Some(pending)
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use kernel::{EventId, Ids, Timestamp};
+use kernel::{Event as _, EventId, Ids, Timestamp};
 
 use super::consumer::{ParkedKind, Parking};
 use crate::outbox::{Cause, Decided};
@@ -44,10 +44,13 @@ pub enum Fate {
 
 /// Says what is to become of each record: `parked` are the keys that already have dead letters, and the first record
 /// is parked when the attempt says so. What follows a parked record of its key goes behind it.
-pub fn fates<E>(records: &[Record<E>], parked: &BTreeSet<Vec<u8>>, first: Option<&Parking>) -> Vec<Fate> {
-    let mut parked = parked.clone();
-    let mut fates = Vec::with_capacity(records.len());
-    for (index, record) in records.iter().enumerate() {
+pub fn fates<'a, E: 'a>(
+    records: impl IntoIterator<Item = &'a Record<E>>,
+    mut parked: BTreeSet<Vec<u8>>,
+    first: Option<&Parking>,
+) -> Vec<Fate> {
+    let mut fates = Vec::new();
+    for (index, record) in records.into_iter().enumerate() {
         let behind = record.key.as_ref().is_some_and(|key| parked.contains(key));
         let parking = match (&record.content, first.filter(|_| index == 0)) {
             (Content::Unknown(_), None) => {
@@ -79,8 +82,10 @@ pub fn fates<E>(records: &[Record<E>], parked: &BTreeSet<Vec<u8>>, first: Option
 /// What a batch came to.
 #[derive(Debug)]
 pub struct Decisions<E> {
-    /// In the order of the log.
+    /// In the order of the events.
     pub decided: Vec<Decided<E>>,
+    /// Events that were handled, by topic.
+    pub handled: BTreeMap<&'static str, usize>,
     /// Events the inbox had already.
     pub duplicates: usize,
     /// Reasons of the domain for doing nothing, with how often.
@@ -88,7 +93,7 @@ pub struct Decisions<E> {
 }
 
 /// Decides the events of a batch one after the other. `fresh` are the ids the inbox did not know; each counts once.
-/// `around` runs each decision inside its span and gives the cause for what it publishes.
+/// `around` runs the decision of the event at an index inside its span and gives the cause for what it publishes.
 pub fn decide<H: Handler>(
     handler: &H,
     loaded: &mut H::Loaded,
@@ -98,14 +103,16 @@ pub fn decide<H: Handler>(
     ids: &dyn Ids,
     around: &mut Around<'_, H::Event>,
 ) -> Result<Decisions<H::Event>, Parking> {
-    let mut decisions = Decisions { decided: Vec::new(), duplicates: 0, ignored: BTreeMap::new() };
-    for &received in events {
+    let mut decisions =
+        Decisions { decided: Vec::new(), handled: BTreeMap::new(), duplicates: 0, ignored: BTreeMap::new() };
+    for (index, &received) in events.iter().enumerate() {
         if !fresh.remove(&received.metadata.id) {
             decisions.duplicates += 1;
             continue;
         }
-        let (effects, cause) = around(received, &mut || guarded(handler, loaded, received, now, ids));
+        let (effects, cause) = around(index, &mut || guarded(handler, loaded, received, now, ids));
         let effects = effects?;
+        *decisions.handled.entry(received.event.topic()).or_default() += 1;
         if let Some(reason) = effects.ignored {
             *decisions.ignored.entry(reason).or_default() += 1;
         }
@@ -115,10 +122,7 @@ pub fn decide<H: Handler>(
 }
 
 /// Runs a decision inside its span.
-pub type Around<'a, E> = dyn FnMut(
-        &Received<E>,
-        &mut dyn FnMut() -> Result<Effects<E>, Parking>,
-    ) -> (Result<Effects<E>, Parking>, Cause)
+pub type Around<'a, E> = dyn FnMut(usize, &mut dyn FnMut() -> Result<Effects<E>, Parking>) -> (Result<Effects<E>, Parking>, Cause)
     + Send
     + 'a;
 
@@ -164,7 +168,7 @@ mod tests {
     fn what_follows_a_parked_record_of_its_key_goes_behind_it() {
         let records =
             [undecodable(1, b"a"), undecodable(2, b"b"), undecodable(3, b"a"), undecodable(4, b"c")];
-        let fates = fates(&records, &BTreeSet::from([b"c".to_vec()]), None);
+        let fates = fates(&records, BTreeSet::from([b"c".to_vec()]), None);
         let (raw, behind) = (Some(ParkedKind::Undecodable), Some(ParkedKind::Behind));
         assert_eq!(kinds(&fates), [raw, raw, behind, behind]);
     }
@@ -172,6 +176,6 @@ mod tests {
     #[test]
     fn an_unknown_event_is_passed_over() {
         let record = Record::<()> { offset: 1, key: None, content: Content::Unknown("x.y.Later".into()) };
-        assert_eq!(fates(&[record], &BTreeSet::new(), None), [Fate::Skip]);
+        assert_eq!(fates(&[record], BTreeSet::new(), None), [Fate::Skip]);
     }
 }

@@ -91,14 +91,16 @@ impl ParkedKind {
 /// What a try came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Committed up to here (exclusive).
-    Committed(i64),
+    /// Committed.
+    Committed,
     /// The fence did not hold: the position in the database is another one.
     Moved,
     /// An error, and what kind it is.
     Failed(Verdict, String),
     /// The domain refused, or panicked, at this record.
     Refused(Parking),
+    /// It shared a transaction with records of other partitions, and that failed for any of them.
+    Apart,
 }
 
 /// What to do next.
@@ -117,6 +119,8 @@ pub enum Next {
 pub struct Attempt {
     /// As many records at most.
     pub records_max: usize,
+    /// Not together with records of other partitions: they must not wait for what fails here.
+    pub apart: bool,
     /// The first one is not handled but parked.
     pub park: Option<Parking>,
 }
@@ -125,7 +129,10 @@ pub struct Attempt {
 #[derive(Clone, Debug)]
 pub struct Partition {
     next: i64,
+    /// Records before this one are tried one by one.
     isolate_until: Option<i64>,
+    /// Records before this one are tried without those of other partitions.
+    apart_until: Option<i64>,
     failures: u32,
     /// Tries of the current record alone that did not pass, outages aside.
     tries: u32,
@@ -141,6 +148,7 @@ impl Partition {
         Self {
             next,
             isolate_until: None,
+            apart_until: None,
             failures: 0,
             tries: 0,
             park: None,
@@ -163,7 +171,11 @@ impl Partition {
     /// The next try.
     pub fn attempt(&self) -> Attempt {
         let alone = self.isolate_until.is_some() || self.park.is_some();
-        Attempt { records_max: if alone { 1 } else { self.batch_max }, park: self.park.clone() }
+        Attempt {
+            records_max: if alone { 1 } else { self.batch_max },
+            apart: alone || self.apart_until.is_some(),
+            park: self.park.clone(),
+        }
     }
 
     /// The position was loaded again.
@@ -173,12 +185,16 @@ impl Partition {
 
     /// Takes in what a try of `records` records, ending at offset `end` (exclusive), came to.
     pub fn tried(&mut self, records: usize, end: i64, outcome: Outcome, jitter: f64) -> Next {
+        if !matches!(outcome, Outcome::Committed | Outcome::Moved) {
+            self.apart_until = self.apart_until.max(Some(end));
+        }
         match outcome {
-            Outcome::Committed(next) => {
-                self.moved_to(next);
+            Outcome::Committed => {
+                self.moved_to(end);
                 Next::Go
             }
             Outcome::Moved => Next::Reload,
+            Outcome::Apart => Next::Go,
             Outcome::Failed(Verdict::Outage, _) => self.wait(jitter),
             // It cannot even be parked: nothing is skipped, the partition waits.
             Outcome::Failed(Verdict::Fault, _) | Outcome::Refused(_) if self.park.is_some() => {
@@ -215,6 +231,7 @@ impl Partition {
         self.tries = 0;
         self.park = None;
         self.isolate_until = self.isolate_until.filter(|&end| next < end);
+        self.apart_until = self.apart_until.filter(|&end| next < end);
     }
 }
 
@@ -249,14 +266,28 @@ mod tests {
     fn a_refusal_in_a_batch_is_found_one_by_one_and_only_that_record_is_parked() {
         let mut partition = partition();
         assert_eq!(partition.tried(50, 150, Outcome::Refused(refused()), 1.0), Next::Go);
-        assert_eq!(partition.attempt(), Attempt { records_max: 1, park: None });
-        partition.tried(1, 101, Outcome::Committed(101), 1.0);
+        assert_eq!(partition.attempt(), Attempt { records_max: 1, apart: true, park: None });
+        partition.tried(1, 101, Outcome::Committed, 1.0);
         partition.tried(1, 102, Outcome::Refused(refused()), 1.0);
-        assert_eq!(partition.attempt(), Attempt { records_max: 1, park: Some(refused()) });
-        partition.tried(1, 102, Outcome::Committed(102), 1.0);
-        assert_eq!(partition.attempt(), Attempt { records_max: 1, park: None });
-        partition.tried(1, 150, Outcome::Committed(150), 1.0);
+        assert_eq!(partition.attempt(), Attempt { records_max: 1, apart: true, park: Some(refused()) });
+        partition.tried(1, 102, Outcome::Committed, 1.0);
+        assert_eq!(partition.attempt(), Attempt { records_max: 1, apart: true, park: None });
+        partition.tried(1, 150, Outcome::Committed, 1.0);
         assert_eq!(partition.attempt().records_max, 50, "past the batch it failed in, batches again");
+    }
+
+    #[test]
+    fn what_failed_together_is_tried_apart_until_it_is_past() {
+        let mut partition = partition();
+        assert!(!partition.attempt().apart);
+        assert_eq!(partition.tried(20, 120, Outcome::Apart, 1.0), Next::Go);
+        assert_eq!(partition.attempt(), Attempt { records_max: 50, apart: true, park: None });
+        partition.tried(10, 110, Outcome::Committed, 1.0);
+        assert!(partition.attempt().apart);
+        partition.tried(10, 120, Outcome::Committed, 1.0);
+        assert!(!partition.attempt().apart);
+        partition.tried(10, 130, Outcome::Failed(Verdict::Outage, "away".into()), 1.0);
+        assert!(partition.attempt().apart, "nobody waits for what is away for this one");
     }
 
     #[test]
@@ -274,7 +305,7 @@ mod tests {
         let mut partition = partition();
         partition.tried(1, 101, Outcome::Refused(refused()), 1.0);
         assert!(matches!(partition.tried(1, 101, fault(), 1.0), Next::Wait(_)));
-        assert_eq!(partition.attempt(), Attempt { records_max: 1, park: Some(refused()) });
+        assert_eq!(partition.attempt(), Attempt { records_max: 1, apart: true, park: Some(refused()) });
         assert_eq!((partition.next_offset(), partition.attempts()), (100, 1));
     }
 

@@ -23,6 +23,18 @@ pub enum Input {
     WriteFailed(Verdict),
     /// Time to write this result again, which could not be written even alone.
     WriteAgain(i64),
+    /// The time between two claims, or between two writes, is over, or the wait after one that failed.
+    Rested(Step),
+}
+
+/// What is done no more often than every few milliseconds, so that what comes meanwhile shares a transaction: the executor
+/// says [`Input::Rested`] a moment after it has begun one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// [`Action::Claim`].
+    Claim,
+    /// [`Action::Write`].
+    Write,
 }
 
 /// What is to be done.
@@ -65,6 +77,7 @@ pub struct Intents {
     faults: BTreeMap<i64, u32>,
     writing: Option<(Vec<i64>, Vec<i64>)>,
     claiming: Option<usize>,
+    resting: BTreeSet<Step>,
     hungry: bool,
     calls_max: usize,
     batch_max: usize,
@@ -81,6 +94,7 @@ impl Intents {
             faults: BTreeMap::new(),
             writing: None,
             claiming: None,
+            resting: BTreeSet::new(),
             hungry: true,
             calls_max,
             batch_max,
@@ -98,7 +112,11 @@ impl Intents {
                 actions.extend(ids.iter().copied().map(Action::Perform));
                 self.in_flight.extend(ids);
             }
-            Input::ClaimFailed => self.claiming = None, // the executor waits, then says `Woken`
+            Input::ClaimFailed => {
+                self.claiming = None;
+                self.hungry = true;
+                self.resting.insert(Step::Claim);
+            }
             Input::Performed(id) => self.performed.push(id),
             Input::Retry(id) => self.retried.push(id),
             Input::Written => {
@@ -112,13 +130,15 @@ impl Intents {
             }
             Input::WriteFailed(verdict) => {
                 let (done, back) = self.writing.take().unwrap_or_default();
+                self.resting.insert(Step::Write);
                 if verdict == Verdict::Outage || done.is_empty() {
                     self.keep(done, back);
-                    return actions; // the executor waits, then says `Woken`
+                } else {
+                    self.isolate(done, back, &mut actions);
                 }
-                self.isolate(done, back, &mut actions);
             }
             Input::WriteAgain(id) => self.alone.push_back(id),
+            Input::Rested(step) => drop(self.resting.remove(&step)),
         }
         self.write(&mut actions);
         self.claim(&mut actions);
@@ -156,10 +176,11 @@ impl Intents {
     }
 
     fn write(&mut self, actions: &mut Vec<Action>) {
-        if self.writing.is_some() {
+        if self.writing.is_some() || self.resting.contains(&Step::Write) {
             return;
         }
         if let Some(id) = self.alone.pop_front() {
+            self.resting.insert(Step::Write);
             self.writing = Some((vec![id], Vec::new()));
             actions.push(Action::Write { conclude: vec![id], put_back: Vec::new() });
             return;
@@ -170,13 +191,16 @@ impl Intents {
         let batch = |from: &mut Vec<i64>, max: usize| from.drain(..from.len().min(max)).collect::<Vec<_>>();
         let conclude = batch(&mut self.performed, self.batch_max);
         let put_back = batch(&mut self.retried, self.batch_max);
+        self.resting.insert(Step::Write);
         self.writing = Some((conclude.clone(), put_back.clone()));
         actions.push(Action::Write { conclude, put_back });
     }
 
     fn claim(&mut self, actions: &mut Vec<Action>) {
         let free = self.calls_max.saturating_sub(self.in_flight.len());
-        if self.hungry && self.claiming.is_none() && free > 0 {
+        let may = self.claiming.is_none() && !self.resting.contains(&Step::Claim);
+        if self.hungry && may && free > 0 {
+            self.resting.insert(Step::Claim);
             self.hungry = false;
             self.claiming = Some(free);
             actions.push(Action::Claim { limit: free, without: self.held() });
@@ -188,55 +212,85 @@ impl Intents {
 mod tests {
     use super::*;
 
+    /// A claim is done, and the rest after it.
+    fn claimed(intents: &mut Intents, ids: Vec<i64>) -> Vec<Action> {
+        let mut actions = intents.step(Input::Claimed(ids));
+        actions.extend(intents.step(Input::Rested(Step::Claim)));
+        actions
+    }
+
+    /// A write is done, or not, and the rest after it.
+    fn wrote(intents: &mut Intents, input: Input) -> Vec<Action> {
+        let mut actions = intents.step(input);
+        actions.extend(intents.step(Input::Rested(Step::Write)));
+        actions
+    }
+
+    fn conclude(ids: &[i64]) -> Action {
+        Action::Write { conclude: ids.to_vec(), put_back: vec![] }
+    }
+
     #[test]
     fn calls_are_bounded_and_results_are_written_in_batches() {
         let mut intents = Intents::new(2, 10);
         assert_eq!(intents.step(Input::Woken), [Action::Claim { limit: 2, without: vec![] }]);
-        assert_eq!(intents.step(Input::Claimed(vec![1, 2])), [Action::Perform(1), Action::Perform(2)]);
+        assert_eq!(claimed(&mut intents, vec![1, 2]), [Action::Perform(1), Action::Perform(2)]);
         assert_eq!(intents.step(Input::Woken), []);
-        let first = Action::Write { conclude: vec![1], put_back: vec![] };
-        assert_eq!(intents.step(Input::Performed(1)), [first]);
+        assert_eq!(intents.step(Input::Performed(1)), [conclude(&[1])]);
         assert_eq!(intents.step(Input::Retry(2)), [], "one transaction at a time");
-        let actions = intents.step(Input::Written);
+        assert_eq!(intents.step(Input::Written), [Action::Claim { limit: 1, without: vec![2] }]);
         let put_back = Action::Write { conclude: vec![], put_back: vec![2] };
-        assert_eq!(actions, [put_back, Action::Claim { limit: 1, without: vec![2] }]);
-        intents.step(Input::Claimed(vec![]));
-        intents.step(Input::Written);
-        intents.step(Input::Claimed(vec![]));
+        assert_eq!(intents.step(Input::Rested(Step::Write)), [put_back]);
+        claimed(&mut intents, vec![]);
+        wrote(&mut intents, Input::Written);
+        claimed(&mut intents, vec![]);
         assert!(intents.is_idle());
     }
 
     #[test]
-    fn a_result_that_could_not_be_written_is_kept() {
+    fn what_comes_while_it_rests_shares_the_next_claim_and_the_next_write() {
+        let mut intents = Intents::new(4, 10);
+        intents.step(Input::Woken);
+        intents.step(Input::Claimed(vec![1, 2, 3]));
+        assert_eq!([intents.step(Input::Woken), intents.step(Input::Woken)], [vec![], vec![]]);
+        let claim = Action::Claim { limit: 1, without: vec![1, 2, 3] };
+        assert_eq!(intents.step(Input::Rested(Step::Claim)), [claim]);
+        assert_eq!(intents.step(Input::Performed(1)), [conclude(&[1])]);
+        intents.step(Input::Written);
+        assert_eq!([intents.step(Input::Performed(2)), intents.step(Input::Performed(3))], [vec![], vec![]]);
+        assert_eq!(intents.step(Input::Rested(Step::Write)), [conclude(&[2, 3])]);
+    }
+
+    #[test]
+    fn a_result_that_could_not_be_written_is_kept_and_written_after_the_wait() {
         let mut intents = Intents::new(2, 10);
         intents.step(Input::Woken);
-        intents.step(Input::Claimed(vec![1]));
+        claimed(&mut intents, vec![1]);
         intents.step(Input::Performed(1));
         assert_eq!(intents.step(Input::WriteFailed(Verdict::Outage)), []);
         let actions = intents.step(Input::Woken);
-        assert!(actions.contains(&Action::Write { conclude: vec![1], put_back: vec![] }), "{actions:?}");
+        assert!(!actions.contains(&conclude(&[1])), "not before the wait is over: {actions:?}");
+        assert_eq!(intents.step(Input::Rested(Step::Write)), [conclude(&[1])]);
     }
 
     #[test]
     fn a_result_that_cannot_be_saved_does_not_hold_up_the_others_and_is_tried_again_alone() {
         let mut intents = Intents::new(4, 10);
-        let alone = |id| Action::Write { conclude: vec![id], put_back: vec![] };
         intents.step(Input::Woken);
         intents.step(Input::Claimed(vec![1, 2, 3]));
         intents.step(Input::Performed(3)); // is being written while the others come in
         intents.step(Input::Performed(1));
         intents.step(Input::Performed(2));
-        intents.step(Input::Written);
-        assert_eq!(intents.step(Input::WriteFailed(Verdict::Fault)), [alone(1)]);
-        let later = Action::WriteLater { id: 1, failures: 1 };
-        assert_eq!(intents.step(Input::WriteFailed(Verdict::Fault)), [later, alone(2)]);
-        intents.step(Input::Written);
+        wrote(&mut intents, Input::Written);
+        assert_eq!(wrote(&mut intents, Input::WriteFailed(Verdict::Fault)), [conclude(&[1])]);
+        let later = |failures| Action::WriteLater { id: 1, failures };
+        assert_eq!(wrote(&mut intents, Input::WriteFailed(Verdict::Fault)), [later(1), conclude(&[2])]);
+        wrote(&mut intents, Input::Written);
         assert_eq!(intents.held(), [1]);
-        assert_eq!(intents.step(Input::WriteAgain(1)), [alone(1)]);
-        let later = Action::WriteLater { id: 1, failures: 2 };
-        assert_eq!(intents.step(Input::WriteFailed(Verdict::Fault)), [later]);
+        assert_eq!(intents.step(Input::WriteAgain(1)), [conclude(&[1])]);
+        assert_eq!(wrote(&mut intents, Input::WriteFailed(Verdict::Fault)), [later(2)]);
         intents.step(Input::WriteAgain(1));
-        intents.step(Input::Written);
+        wrote(&mut intents, Input::Written);
         assert_eq!(intents.held(), [0; 0]);
     }
 }

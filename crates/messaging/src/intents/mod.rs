@@ -11,15 +11,16 @@ use std::time::Duration;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use rand::RngExt as _;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::steps::{Called, Shared, Written, call, claim, write};
 use crate::core::Verdict;
-use crate::core::intents::{Action, Input, Intents};
+use crate::core::intents::{Action, Input, Intents, Step};
 use crate::kafka::wire::chain;
 use crate::outbox::Cause;
-use crate::postgres::intent;
 pub use crate::postgres::intent::{OpenIntent, lock_open};
+use crate::postgres::{intent, rest};
 use crate::{Intent, Part, Perform, Repository, Retry, Runtime, StoreError, Worker, metrics};
 
 const RESULTS_MAX: usize = 200;
@@ -41,7 +42,12 @@ struct Loop<W: Worker, R, P> {
     /// Results that could not be saved, until they are tried again.
     waiting: FuturesUnordered<Boxed<i64>>,
     failures: u32,
-    retry_at: Option<tokio::time::Instant>,
+    /// When the next claim may be made.
+    claim_at: Option<Instant>,
+    /// When the next results may be written.
+    write_at: Option<Instant>,
+    claim_began: Instant,
+    write_began: Instant,
 }
 
 /// Runs until `shutdown`, then waits a moment for the calls under way. Never ends by an error.
@@ -71,30 +77,28 @@ pub async fn run<W, R, P>(
         renewing: None,
         waiting: FuturesUnordered::new(),
         failures: 0,
-        retry_at: None,
+        claim_at: None,
+        write_at: None,
+        claim_began: Instant::now(),
+        write_began: Instant::now(),
     };
     let lease = Duration::from_millis(shared.runtime.settings.intent_lease_ms);
     let poll = Duration::from_millis(shared.runtime.settings.poll_ms).min(Duration::from_millis(200));
     let mut renew = tokio::time::interval(lease / 3);
     let mut stop_at = None;
     loop {
-        let retry_at = this.retry_at;
         let input = tokio::select! {
             biased;
             () = shutdown.cancelled(), if stop_at.is_none() => {
-                stop_at = Some(tokio::time::Instant::now() + DRAIN_TIMEOUT);
+                stop_at = Some(Instant::now() + DRAIN_TIMEOUT);
                 continue;
             }
             () = until(stop_at) => break,
             input = this.finished() => input,
-            () = until(retry_at) => { this.retry_at = None; Input::Woken }
             _ = renew.tick() => { this.renew(lease); continue }
             () = shared.runtime.outbox.intents_woken() => Input::Woken,
             () = tokio::time::sleep(poll) => Input::Woken,
         };
-        if this.retry_at.is_some() && input == Input::Woken {
-            continue;
-        }
         let actions = this.core.step(input);
         this.carry_out(actions, lease, stop_at.is_some());
         let nothing_to_write = this.writing.is_none() && this.results.len() == this.waiting.len();
@@ -118,6 +122,7 @@ where
                 Action::Claim { .. } if stopping => {}
                 Action::Perform(id) if stopping => self.untried.push(id), // claimed while we were told to stop
                 Action::Claim { limit, without } => {
+                    self.claim_began = Instant::now();
                     self.claiming = Some(Box::pin(claim(self.shared.clone(), lease, limit, without)));
                 }
                 Action::Perform(id) => {
@@ -126,6 +131,7 @@ where
                     }
                 }
                 Action::Write { conclude, put_back } => {
+                    self.write_began = Instant::now();
                     let ids = conclude.into_iter().chain(put_back);
                     let results = ids
                         .filter_map(|id| Some((self.held.get(&id)?.clone(), self.results.remove(&id)?)))
@@ -151,14 +157,20 @@ where
             }
             claimed = done(&mut self.claiming) => match claimed {
                 Ok(intents) => {
+                    self.claim_at = Some(Instant::now() + rest(self.claim_began.elapsed()));
                     let ids = intents.iter().map(|intent| intent.id).collect();
                     self.held.extend(intents.into_iter().map(|intent| (intent.id, Arc::new(intent))));
                     Input::Claimed(ids)
                 }
-                Err(error) => self.failed(&chain(&error), Input::ClaimFailed),
+                Err(error) => {
+                    self.claim_at = Some(Instant::now() + self.failed(&chain(&error)));
+                    Input::ClaimFailed
+                }
             },
             written = done(&mut self.writing) => self.written(written),
             Some(id) = self.waiting.next() => Input::WriteAgain(id),
+            () = until(self.claim_at) => { self.claim_at = None; Input::Rested(Step::Claim) }
+            () = until(self.write_at) => { self.write_at = None; Input::Rested(Step::Write) }
             () = done(&mut self.renewing) => Input::Woken,
         }
     }
@@ -166,30 +178,33 @@ where
     fn written(&mut self, written: Written<W::Outcome>) -> Input {
         if let Some((verdict, reason)) = written.failure {
             self.results.extend(written.results.into_iter().map(|(intent, result)| (intent.id, result)));
-            let input = Input::WriteFailed(verdict);
-            if verdict == Verdict::Outage {
-                return self.failed(&reason, input);
+            let wait = self.failed(&reason);
+            let isolating = verdict == Verdict::Fault;
+            if isolating {
+                tracing::warn!(
+                    service = self.shared.runtime.service,
+                    reason,
+                    "results of calls cannot be saved"
+                );
             }
-            let service = self.shared.runtime.service;
-            metrics::count_by(metrics::RETRIES, service, "loop", "intents", 1);
-            tracing::warn!(service, reason, "results of calls cannot be saved");
-            return input;
+            self.write_at = Some(Instant::now() + if isolating { Duration::ZERO } else { wait });
+            return Input::WriteFailed(verdict);
         }
         self.failures = 0;
+        self.write_at = Some(Instant::now() + rest(self.write_began.elapsed()));
         for (intent, _) in written.results {
             self.held.remove(&intent.id);
         }
         Input::Written
     }
 
-    fn failed(&mut self, reason: &str, input: Input) -> Input {
+    /// How long to wait after a transaction that failed.
+    fn failed(&mut self, reason: &str) -> Duration {
         self.failures = self.failures.saturating_add(1);
         let runtime = &self.shared.runtime;
         metrics::count_by(metrics::RETRIES, runtime.service, "loop", "intents", 1);
         tracing::debug!(service = runtime.service, reason, "intents wait for the database");
-        self.retry_at =
-            Some(tokio::time::Instant::now() + runtime.settings.backoff().after(self.failures, jitter()));
-        input
+        runtime.settings.backoff().after(self.failures, jitter())
     }
 
     fn report(&self, result: &Result<(W::Outcome, Cause), Retry>) {
@@ -240,7 +255,7 @@ async fn done<T>(under_way: &mut Option<Boxed<T>>) -> T {
     result
 }
 
-async fn until(at: Option<tokio::time::Instant>) {
+async fn until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,

@@ -11,7 +11,7 @@ use tracing::{Instrument as _, info_span};
 use super::jitter;
 use crate::core::{Verdict, panic};
 use crate::kafka::wire::chain;
-use crate::outbox::{Cause, Decided};
+use crate::outbox::{Cause, Decided, Unsent};
 use crate::postgres::intent;
 use crate::{Intent, Perform, Repository, Retry, Runtime, StoreError, TraceContext, Worker, metrics};
 
@@ -96,21 +96,21 @@ where
 {
     let tried = AssertUnwindSafe(in_transaction(&shared, &results)).catch_unwind();
     let failure = match tokio::time::timeout(ANSWER_WITHIN, tried).await {
-        Ok(Ok(Ok(()))) => None,
+        Ok(Ok(Ok(unsent))) => {
+            shared.runtime.outbox.wake(unsent);
+            None
+        }
         Ok(Ok(Err(error))) => Some((error.verdict(), chain(&error))),
         Ok(Err(panic)) => Some((Verdict::Fault, format!("panicked: {}", panic::said(&*panic)))),
         Err(_) => Some((Verdict::Outage, format!("the database did not answer within {ANSWER_WITHIN:?}"))),
     };
-    if failure.is_none() {
-        shared.runtime.outbox.wake();
-    }
     Written { results, failure }
 }
 
 async fn in_transaction<W, R, P>(
     shared: &Shared<W, R, P>,
     results: &Results<W::Outcome>,
-) -> Result<(), StoreError>
+) -> Result<Unsent, StoreError>
 where
     W: Worker,
     W::Outcome: Clone + Sync,
@@ -118,6 +118,7 @@ where
     P: Perform<W>,
 {
     let runtime = &shared.runtime;
+    let mut unsent = Unsent::default();
     let now = runtime.clock.now();
     let done: Vec<(&Intent, &W::Outcome, &Cause)> = results
         .iter()
@@ -140,7 +141,7 @@ where
             decided.push(Decided { effects, at: now, cause: (*cause).clone() });
         }
         shared.repository.save(&mut transaction, loaded).await?;
-        runtime.outbox.write_all(&mut transaction, decided).await?;
+        unsent = runtime.outbox.write_all(&mut transaction, decided).await?;
     }
     let again = results.iter().filter_map(|(intent, result)| {
         let retry = result.as_ref().err()?;
@@ -154,5 +155,5 @@ where
     }
     transaction.commit().await.map_err(StoreError::doing("commit a conclusion"))?;
     shared.worker.committed(&keys);
-    Ok(())
+    Ok(unsent)
 }

@@ -1,6 +1,6 @@
 //! Parked records, in the order of the log per topic and key.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kernel::{EventId, Timestamp};
 use sqlx::PgConnection;
@@ -34,21 +34,27 @@ pub struct DeadLetter<'a> {
     pub attempts: u32,
 }
 
-/// Which of these keys have parked records.
+/// Which keys have parked records, by topic; each of `keys` is one of the topic beside it.
 pub async fn parked_keys(
     connection: &mut PgConnection,
-    topic: &str,
+    topics: &[&str],
     keys: &[&[u8]],
-) -> Result<BTreeSet<Vec<u8>>, StoreError> {
-    let keys: Vec<Vec<u8>> = sqlx::query_scalar(
-        "SELECT DISTINCT key FROM messaging.dead_letter WHERE topic = $1 AND key = ANY($2) AND state = 'parked'",
+) -> Result<BTreeMap<String, BTreeSet<Vec<u8>>>, StoreError> {
+    let parked: Vec<(String, Vec<u8>)> = sqlx::query_as(
+        "SELECT DISTINCT topic, key FROM messaging.dead_letter JOIN unnest($1::text[], $2::bytea[]) AS wanted (topic, key)
+             USING (topic, key)
+         WHERE state = 'parked'",
     )
-    .bind(topic)
+    .bind(topics)
     .bind(keys)
     .fetch_all(connection)
     .await
     .map_err(StoreError::doing("look for parked keys"))?;
-    Ok(keys.into_iter().collect())
+    let mut by_topic = BTreeMap::<_, BTreeSet<_>>::new();
+    for (topic, key) in parked {
+        by_topic.entry(topic).or_default().insert(key);
+    }
+    Ok(by_topic)
 }
 
 /// Parks a record. The same record again (a redelivery after a lost commit) is parked once.

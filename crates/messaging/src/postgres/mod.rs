@@ -8,4 +8,14 @@ pub mod lease;
 pub mod outbox;
 pub mod position;
 
+use std::time::Duration;
+
 pub use error::StoreError;
+
+/// How long a loop rests after a transaction that took `took`: as long again. What comes meanwhile shares the next one, so
+/// that the busier the machine, the fewer and larger are the transactions. What comes after a quiet moment does not wait.
+pub fn rest(took: Duration) -> Duration {
+    took.min(REST_MAX)
+}
+
+const REST_MAX: Duration = Duration::from_millis(50);

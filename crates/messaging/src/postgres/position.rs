@@ -41,30 +41,42 @@ pub async fn load_or_begin(
     read().map_err(StoreError::doing("read a position"))
 }
 
-/// Moves the position from where this instance believes it is; false when it is somewhere else. First statement of a
-/// batch: it locks the partition against an instance that lost it without knowing.
-pub async fn advance(
-    connection: &mut PgConnection,
-    topic: &str,
-    partition: i32,
-    from: i64,
-    to: &Position,
-) -> Result<bool, StoreError> {
+/// A partition to be moved.
+#[derive(Clone, Copy, Debug)]
+pub struct Move<'a> {
+    /// Without prefix.
+    pub topic: &'a str,
+    /// Its number.
+    pub partition: i32,
+    /// Where this instance believes it is.
+    pub from: i64,
+    /// Where it is afterwards.
+    pub to: Position,
+}
+
+/// Moves partitions from where this instance believes they are; false when one of them is somewhere else. First statement
+/// of a batch: it locks them, in order, against an instance that lost them without knowing.
+pub async fn advance(connection: &mut PgConnection, moves: &[Move<'_>]) -> Result<bool, StoreError> {
     let done = sqlx::query(
-        "UPDATE messaging.position
-         SET next_offset = $4, last_event_id = $5, last_event_time = $6
-         WHERE topic = $1 AND partition = $2 AND next_offset = $3",
+        "UPDATE messaging.position AS p
+         SET next_offset = m.next_offset, last_event_id = m.last_event_id, last_event_time = m.last_event_time
+         FROM (SELECT m.* FROM unnest($1::text[], $2::int4[], $3::int8[], $4::int8[], $5::uuid[], $6::timestamptz[])
+                               AS m (topic, partition, from_offset, next_offset, last_event_id, last_event_time)
+               JOIN messaging.position AS held ON held.topic = m.topic AND held.partition = m.partition
+                    AND held.next_offset = m.from_offset
+               ORDER BY m.topic, m.partition FOR UPDATE OF held) AS m
+         WHERE p.topic = m.topic AND p.partition = m.partition",
     )
-    .bind(topic)
-    .bind(partition)
-    .bind(from)
-    .bind(to.next_offset)
-    .bind(to.last_event_id.map(|id| id.0))
-    .bind(to.last_event_time.map(OffsetDateTime::from))
+    .bind(moves.iter().map(|one| one.topic).collect::<Vec<_>>())
+    .bind(moves.iter().map(|one| one.partition).collect::<Vec<_>>())
+    .bind(moves.iter().map(|one| one.from).collect::<Vec<_>>())
+    .bind(moves.iter().map(|one| one.to.next_offset).collect::<Vec<_>>())
+    .bind(moves.iter().map(|one| one.to.last_event_id.map(|id| id.0)).collect::<Vec<_>>())
+    .bind(moves.iter().map(|one| one.to.last_event_time.map(OffsetDateTime::from)).collect::<Vec<_>>())
     .execute(connection)
     .await
-    .map_err(StoreError::doing("advance a position"))?;
-    Ok(done.rows_affected() == 1)
+    .map_err(StoreError::doing("advance positions"))?;
+    Ok(done.rows_affected() == moves.len() as u64)
 }
 
 /// All positions of a topic, by partition.

@@ -29,13 +29,13 @@ pub async fn run<E: Event>(runtime: Runtime, shutdown: CancellationToken) {
         Ok(registry) => Arc::new(registry),
         Err(error) => return tracing::error!(%error, "cannot make an HTTP client for the registry"),
     };
-    let (wake, woken) = wake::channel();
+    let (wake, woken, compacted_woken) = wake::channel();
     let (held, shards) = leases::channel();
     let ended = CancellationToken::new(); // the leases are kept until the relays have sent what is in flight
     let relays = async {
         tokio::join!(
-            ordinary::run::<E>(&runtime, &registry, shards.clone(), woken.clone(), &shutdown),
-            compacted::run::<E>(&runtime, &registry, shards.clone(), woken.clone(), &shutdown),
+            ordinary::run::<E>(&runtime, &registry, shards.clone(), woken, &shutdown),
+            compacted::run::<E>(&runtime, &registry, shards.clone(), compacted_woken, &shutdown),
         );
         ended.cancel();
     };

@@ -25,6 +25,7 @@ use crate::core::relay::{Action, Input, Relay, Row};
 use crate::kafka::client;
 use crate::kafka::wire::chain;
 use crate::postgres::outbox::{OutboxRow, exchange};
+use crate::postgres::rest;
 use crate::registry::Registry;
 use crate::{Part, Runtime, StoreError, metrics};
 
@@ -49,10 +50,11 @@ struct Loop {
     exchanging: Option<Exchanging>,
     session: Option<PgConnection>,
     failures: u32,
-    retry_at: Option<Instant>,
     unblock_at: Option<Instant>,
     unblock_failures: u32,
     flush_at: Option<Instant>,
+    rested_at: Option<Instant>,
+    exchange_began: Instant,
 }
 
 /// Runs until `shutdown`.
@@ -79,16 +81,13 @@ pub async fn run<E: Event>(
                 None => continue,
             },
             input = exchanged(&mut relay.exchanging, &mut relay.session, &mut relay.rows) => relay.page(input),
-            () = until(relay.retry_at) => { relay.retry_at = None; Input::Woken }
             () = until(relay.unblock_at) => { relay.unblock_at = None; Input::Unblock }
             () = until(relay.flush_at) => { relay.flush_at = None; Input::Flush }
+            () = until(relay.rested_at) => { relay.rested_at = None; Input::Rested }
             () = sleep_until(lease_end), if lease_end > Instant::now() => Input::Held(BTreeSet::new()),
             Ok(()) = woken.changed() => Input::Woken,
             () = tokio::time::sleep(poll) => Input::Woken,
         };
-        if relay.retry_at.is_some() && matches!(input, Input::Woken | Input::Flush) {
-            continue; // the database is away: the retry will wake us
-        }
         if matches!(&input, Input::Held(shards) if shards.is_empty()) && relay.unblock_failures > 0 {
             relay.well(); // whoever holds them now will say how it is
         }
@@ -111,10 +110,11 @@ impl Loop {
             exchanging: None,
             session: None,
             failures: 0,
-            retry_at: None,
             unblock_at: None,
             unblock_failures: 0,
             flush_at: None,
+            rested_at: None,
+            exchange_began: Instant::now(),
         }
     }
 
@@ -128,6 +128,7 @@ impl Loop {
                         .push(Box::pin(async move { (id, generation, publisher.publish::<E>(&row).await) }));
                 }
                 Action::Exchange { delete, without, shards, limit } => {
+                    self.exchange_began = Instant::now();
                     let (runtime, session) = (self.runtime.clone(), self.session.take());
                     self.exchanging =
                         Some(Box::pin(exchange_rows(runtime, session, delete, without, shards, limit)));
@@ -144,13 +145,14 @@ impl Loop {
         match result {
             Ok(rows) => {
                 self.failures = 0;
+                self.rested_at = Some(Instant::now() + rest(self.exchange_began.elapsed()));
                 Input::Exchanged { rows }
             }
             Err(error) => {
                 self.failures += 1;
                 tracing::debug!(service = self.runtime.service, error = %chain(&error), "cannot read the outbox");
                 metrics::count_by(metrics::RETRIES, self.runtime.service, "loop", "relay", 1);
-                self.retry_at =
+                self.rested_at =
                     Some(Instant::now() + self.runtime.settings.backoff().after(self.failures, jitter()));
                 Input::ExchangeFailed
             }
@@ -223,7 +225,7 @@ impl Loop {
                     None => continue,
                 },
                 input = exchanged(&mut self.exchanging, &mut self.session, &mut self.rows) => self.page(input),
-                () = until(self.retry_at) => { self.retry_at = None; Input::Woken }
+                () = until(self.rested_at) => { self.rested_at = None; Input::Rested }
             };
             self.step_and_flush::<E>(input);
         }

@@ -15,14 +15,18 @@ const CHANNEL: &str = "messaging_outbox";
 /// At most one NOTIFY in this time.
 const COALESCE: Duration = Duration::from_millis(5);
 
-/// Counts the wake-ups.
-pub type Wake = watch::Sender<u64>;
-/// Sees the wake-ups.
+/// Counts the wake-ups of both relays.
+pub struct Wake {
+    ordinary: watch::Sender<u64>,
+    compacted: watch::Sender<u64>,
+}
+/// Sees the wake-ups of one relay.
 pub type Woken = watch::Receiver<u64>;
 
-/// A fresh pair.
-pub fn channel() -> (Wake, Woken) {
-    watch::channel(0)
+/// What tells both relays, and what each of them hears: of ordinary, of compacted topics.
+pub fn channel() -> (Wake, Woken, Woken) {
+    let ((ordinary, hears_ordinary), (compacted, hears_compacted)) = (watch::channel(0), watch::channel(0));
+    (Wake { ordinary, compacted }, hears_ordinary, hears_compacted)
 }
 
 /// Runs until `shutdown`.
@@ -34,8 +38,11 @@ pub async fn forward(
 ) {
     let own = async {
         loop {
-            runtime.outbox.relay_woken().await;
-            wake.send_modify(|count| *count += 1);
+            let relay = tokio::select! {
+                () = runtime.outbox.events_woken() => &wake.ordinary,
+                () = runtime.outbox.compacted_woken() => &wake.compacted,
+            };
+            relay.send_modify(|count| *count += 1);
             let all_ours = held.borrow().shards.len() > usize::from(SHARDS.unsigned_abs());
             if !all_ours {
                 tell_others(runtime).await;
@@ -65,6 +72,8 @@ async fn listen(runtime: &Runtime, wake: &Wake) -> Result<(), sqlx::Error> {
     listener.listen(CHANNEL).await?;
     loop {
         listener.recv().await?;
-        wake.send_modify(|count| *count += 1);
+        for relay in [&wake.ordinary, &wake.compacted] {
+            relay.send_modify(|count| *count += 1);
+        }
     }
 }

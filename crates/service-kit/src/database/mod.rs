@@ -115,9 +115,10 @@ fn bounded(options: PgConnectOptions) -> PgConnectOptions {
         ("statement_timeout", "10s"),
         ("lock_timeout", "5s"),
         ("idle_in_transaction_session_timeout", "15s"),
-        // Every statement finds its rows by an index. A plan made while a table was small would read all of it, and a
-        // session keeps its plans while the table grows.
+        // Every statement finds its rows by an index, and the first of them in its order. A plan made while a table was
+        // small would read all of it, and a session keeps its plans while the table grows.
         ("enable_seqscan", "off"),
+        ("enable_bitmapscan", "off"),
         ("jit", "off"),
     ])
 }

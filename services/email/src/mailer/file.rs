@@ -30,12 +30,11 @@ impl Mailer for Files {
     async fn send(&self, mail: &Message, message_id: &str) -> Result<(), SendError> {
         let target = self.directory.join(format!("{message_id}.eml"));
         let partial = self.directory.join(format!(".{message_id}.{}.partial", std::process::id()));
-        let write = async {
-            tokio::fs::write(&partial, mail.formatted()).await?;
-            tokio::fs::rename(&partial, &target).await
-        };
-        write.await.map_err(|error: io::Error| {
-            SendError::Away(format!("a mail cannot be written: {}", error.kind()))
-        })
+        let content = mail.formatted();
+        let write =
+            move || std::fs::write(&partial, content).and_then(|()| std::fs::rename(&partial, &target));
+        let written =
+            tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        written.map_err(|error| SendError::Away(format!("a mail cannot be written: {}", error.kind())))
     }
 }

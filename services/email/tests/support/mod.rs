@@ -76,7 +76,7 @@ impl TestDatabase {
         let received = Received { event, metadata };
         let effects = Email.decide(&mut loaded, &received, now, &SystemIds).unwrap();
         Store.save(&mut transaction, loaded).await.unwrap();
-        Outbox::new().write(&mut transaction, effects, Cause::default(), now).await.unwrap();
+        let _unsent = Outbox::new().write(&mut transaction, effects, Cause::default(), now).await.unwrap();
         transaction.commit().await.unwrap();
     }
 

@@ -60,9 +60,9 @@ pub async fn put_product(
     effects.publish(&*runtime.ids, &mut sequence, event.clone());
     let product = Product::evolve(event, sequence);
     store::save_product(&mut transaction, &product).await?;
-    runtime.outbox.write(&mut transaction, effects, Cause::request(), now).await?;
+    let unsent = runtime.outbox.write(&mut transaction, effects, Cause::request(), now).await?;
     transaction.commit().await?;
-    runtime.outbox.wake();
+    runtime.outbox.wake(unsent);
     let view = ProductView::new(sku, name, unit_price);
     Ok(if is_new { Written::New(view) } else { Written::Known(view) })
 }

@@ -72,9 +72,9 @@ pub async fn receive_stock(
         return Err(ReceiptTaken(receipt_id).into());
     }
     Postgres.save(&mut transaction, loaded).await?;
-    runtime.outbox.write(&mut transaction, effects, Cause::request(), now).await?;
+    let unsent = runtime.outbox.write(&mut transaction, effects, Cause::request(), now).await?;
     transaction.commit().await?;
-    runtime.outbox.wake();
+    runtime.outbox.wake(unsent);
     Ok(Written::New(receipt.into()))
 }
 

@@ -136,7 +136,7 @@ impl Room {
                 .decide(&mut loaded, received, now, &SystemIds)
                 .map_err(|Refused(reason)| anyhow::anyhow!(reason))?;
             let cause = Cause::event(&received.metadata);
-            self.runtime.outbox.write(&mut transaction, effects, cause, now).await?;
+            let _unsent = self.runtime.outbox.write(&mut transaction, effects, cause, now).await?;
         }
         Postgres.save(&mut transaction, loaded).await?;
         transaction.commit().await.context("commit")

@@ -38,9 +38,10 @@ pub async fn cancel_order(
     let effects = effects::carry_out(tracked, decision, runtime.ids.as_ref());
     let view = OrderView::of(&tracked.order);
     Store.save(&mut transaction, loaded).await.map_err(error::store)?;
-    runtime.outbox.write(&mut transaction, effects, Cause::request(), now).await.map_err(error::store)?;
+    let unsent =
+        runtime.outbox.write(&mut transaction, effects, Cause::request(), now).await.map_err(error::store)?;
     transaction.commit().await?;
-    runtime.outbox.wake();
+    runtime.outbox.wake(unsent);
     state.watchers.wake(id);
     Ok(Json(view))
 }

@@ -26,9 +26,13 @@ pub async fn delete_customer(
     if !effects.events.is_empty() {
         let now = runtime.clock.now();
         customers::save(&mut transaction, &customer).await.map_err(error::store)?;
-        runtime.outbox.write(&mut transaction, effects, Cause::request(), now).await.map_err(error::store)?;
+        let unsent = runtime
+            .outbox
+            .write(&mut transaction, effects, Cause::request(), now)
+            .await
+            .map_err(error::store)?;
         transaction.commit().await?;
-        runtime.outbox.wake();
+        runtime.outbox.wake(unsent);
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -2,6 +2,7 @@
 
 mod cancel_order;
 mod delete_customer;
+mod desk;
 pub mod error;
 mod get_customer;
 mod get_order;
@@ -26,6 +27,8 @@ use crate::domain::Order;
 use crate::store::orders;
 use crate::watchers::Watchers;
 
+pub use self::desk::Desk;
+
 /// What the handlers share.
 #[derive(Clone)]
 pub struct AppState {
@@ -33,6 +36,8 @@ pub struct AppState {
     pub runtime: Runtime,
     /// Deadlines and limits.
     pub settings: OrderArgs,
+    /// Takes orders.
+    pub desk: Desk,
     /// Wakes those who wait.
     pub watchers: Watchers,
     /// Ends streams.

@@ -4,21 +4,18 @@ use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use events::PaymentToken;
-use kernel::{CustomerId, LineQuantity, OrderId, Sku};
+use kernel::{CustomerId, LineQuantity, Sku};
 use messaging::Cause;
 use serde::{Deserialize, Serialize};
 use service_kit::{Fields, IdempotencyKey, Json, Problem};
 use sha2::{Digest as _, Sha256};
-use sqlx::{PgConnection, Postgres, Transaction};
 use utoipa::ToSchema;
 
+use super::AppState;
+use super::desk::{Keyed, Placed, Request};
 use super::view::OrderView;
-use super::{AppState, error};
-use crate::domain::placing::Moment;
 use crate::domain::{Basket, BasketLine};
-use crate::store::idempotency::{self, Answer, Claim};
-use crate::store::placing;
-use crate::{effects, metrics};
+use crate::store::idempotency::Answer;
 
 /// What a customer wants.
 #[derive(Deserialize, Serialize, ToSchema)]
@@ -62,76 +59,10 @@ pub async fn place_order(
     Json(body): Json<OrderBody>,
 ) -> Result<Response, Problem> {
     let basket = parse(&body)?;
-    let keyed = key.map(|key| hash(&body).map(|body_hash| (key, body_hash))).transpose()?;
-    let mut transaction = state.runtime.pool.begin().await?;
-    let outcome = match earlier_answer(&state, &mut transaction, keyed.as_ref()).await {
-        Ok(Some(answer)) => Ok((answer, true)),
-        Ok(None) => place(&state, &mut transaction, basket, keyed).await.map(|answer| (answer, false)),
-        Err(problem) => Err(problem),
-    };
-    match outcome {
-        Ok((answer, false)) => {
-            transaction.commit().await?;
-            state.runtime.outbox.wake();
-            metrics::created();
-            respond(answer, false)
-        }
-        Ok((answer, true)) => {
-            free(transaction).await;
-            respond(answer, true)
-        }
-        Err(problem) => {
-            free(transaction).await;
-            Err(problem)
-        }
-    }
-}
-
-/// Ends a transaction that is not committed before the answer: dropped, it would hold the key a moment longer.
-async fn free(transaction: Transaction<'_, Postgres>) {
-    // What cannot be rolled back has lost its connection, and the key with it.
-    let _lost = transaction.rollback().await;
-}
-
-async fn place(
-    state: &AppState,
-    connection: &mut PgConnection,
-    basket: Basket,
-    keyed: Option<(IdempotencyKey, Vec<u8>)>,
-) -> Result<Answer, Problem> {
-    let runtime = &state.runtime;
-    let skus: Vec<&str> = basket.skus().into_iter().collect();
-    let (customer, products) =
-        placing::read(connection, basket.customer_id, &skus).await.map_err(error::store)?;
-    let now = runtime.clock.now();
-    let order_id = OrderId(runtime.ids.next());
-    let moment = Moment { order_id, now, deadline_at: now.plus(state.settings.order_deadline) };
-    let created = basket.place(&customer, &products, moment).map_err(error::refused)?;
-
-    let (tracked, effects) = effects::begin(&created, runtime.ids.as_ref());
-    let body = serde_json::to_string(&OrderView::of(&tracked.order)).map_err(Problem::internal)?;
-    let (key, body_hash) = keyed.unzip();
-    let answer = Answer { body_hash: body_hash.unwrap_or_default(), order_id, body };
-    let key = key.as_ref().map(IdempotencyKey::as_str);
-    placing::write(connection, &tracked, key, &answer).await.map_err(error::store)?;
-    runtime.outbox.write(connection, effects, Cause::request(), now).await.map_err(error::store)?;
-    Ok(answer)
-}
-
-/// The answer to the same request, if there was one; else the key is ours.
-async fn earlier_answer(
-    state: &AppState,
-    connection: &mut PgConnection,
-    keyed: Option<&(IdempotencyKey, Vec<u8>)>,
-) -> Result<Option<Answer>, Problem> {
-    let Some((key, body_hash)) = keyed else { return Ok(None) };
-    let forgotten = idempotency::forgotten(state.runtime.clock.now(), state.settings.idempotency_kept);
-    match idempotency::claim(connection, key.as_str(), forgotten).await.map_err(error::store)? {
-        Claim::Free => Ok(None),
-        Claim::Running => Err(error::key_running()),
-        Claim::Answered(answer) if answer.body_hash == *body_hash => Ok(Some(answer)),
-        Claim::Answered(_) => Err(error::key_used()),
-    }
+    let keyed = key.map(|key| hash(&body).map(|body_hash| Keyed { key: key.as_str().to_owned(), body_hash }));
+    let request = Request { basket, keyed: keyed.transpose()?, cause: Cause::request() };
+    let Placed { answer, replayed } = state.desk.place(request).await?;
+    respond(answer, replayed)
 }
 
 fn respond(answer: Answer, replayed: bool) -> Result<Response, Problem> {

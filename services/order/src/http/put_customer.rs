@@ -51,9 +51,13 @@ pub async fn put_customer(
     let effects = effects::publish(&mut customer, event, runtime.ids.as_ref());
     if !effects.events.is_empty() {
         customers::save(&mut transaction, &customer).await.map_err(error::store)?;
-        runtime.outbox.write(&mut transaction, effects, Cause::request(), now).await.map_err(error::store)?;
+        let unsent = runtime
+            .outbox
+            .write(&mut transaction, effects, Cause::request(), now)
+            .await
+            .map_err(error::store)?;
         transaction.commit().await?;
-        runtime.outbox.wake();
+        runtime.outbox.wake(unsent);
     }
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(CustomerView::of(id, &person))))

@@ -37,7 +37,7 @@ impl ChangeRow {
 }
 
 /// Adds the changes that are not stored yet.
-pub(super) async fn append(connection: &mut PgConnection, changed: &[&Tracked]) -> Result<(), StoreError> {
+pub async fn append(connection: &mut PgConnection, changed: &[&Tracked]) -> Result<(), StoreError> {
     let rows: Vec<(OrderId, Change)> = changed
         .iter()
         .flat_map(|tracked| tracked.unsaved.iter().map(|change| (tracked.order.id, *change)))

@@ -1,8 +1,11 @@
 //! Table `customers`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use kernel::{CustomerId, Sequence};
 use messaging::StoreError;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::columns::impossible;
 use crate::domain::customer::Standing;
@@ -35,12 +38,23 @@ pub async fn find(connection: &mut PgConnection, id: CustomerId) -> Result<Custo
     Ok(Customer { id, standing, sequence })
 }
 
+/// How those of these customers stand who have a row.
+pub async fn standings(
+    connection: &mut PgConnection,
+    ids: &BTreeSet<CustomerId>,
+) -> Result<BTreeMap<CustomerId, Standing>, StoreError> {
+    let rows: Vec<(Uuid, Option<String>, Option<String>)> =
+        sqlx::query_as("SELECT customer_id, name, email FROM customers WHERE customer_id = ANY($1)")
+            .bind(ids.iter().map(|id| id.0).collect::<Vec<Uuid>>())
+            .fetch_all(connection)
+            .await
+            .map_err(StoreError::doing("look customers up"))?;
+    let read = |(id, name, email)| Ok((CustomerId(id), standing(CustomerId(id), name, email)?));
+    rows.into_iter().map(read).collect()
+}
+
 /// What the columns of a row mean.
-pub(super) fn standing(
-    id: CustomerId,
-    name: Option<String>,
-    email: Option<String>,
-) -> Result<Standing, StoreError> {
+fn standing(id: CustomerId, name: Option<String>, email: Option<String>) -> Result<Standing, StoreError> {
     match (name, email) {
         (None, None) => Ok(Standing::Erased),
         (Some(name), Some(email)) => Person::new(&name, &email).map(Standing::Registered).ok_or_else(|| {

@@ -1,5 +1,6 @@
 //! Table `idempotency`: what was answered under an Idempotency-Key.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kernel::{OrderId, Timestamp};
@@ -38,35 +39,74 @@ pub fn forgotten(now: Timestamp, kept: Duration) -> Timestamp {
     Timestamp::from_micros(now.as_micros().saturating_sub(kept_us)).unwrap_or(dawn)
 }
 
-/// Claims `key` for this transaction. Answers given before `forgotten` do not count any more.
+/// Claims keys for this transaction. Answers given before `forgotten` do not count any more.
 ///
-/// The lock ends with the transaction, whatever ends it: a crash frees the key.
-pub async fn claim(
+/// The locks end with the transaction, whatever ends it: a crash frees the keys.
+pub async fn claim<'a>(
     connection: &mut PgConnection,
-    key: &str,
+    keys: &BTreeSet<&'a str>,
     forgotten: Timestamp,
-) -> Result<Claim, StoreError> {
-    let free: bool =
-        sqlx::query_scalar("SELECT pg_try_advisory_xact_lock(hashtextextended('idempotency ' || $1, 0))")
-            .bind(key)
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(StoreError::doing("claim an idempotency key"))?;
-    if !free {
-        return Ok(Claim::Running);
+) -> Result<BTreeMap<&'a str, Claim>, StoreError> {
+    if keys.is_empty() {
+        return Ok(BTreeMap::new());
     }
-    // A statement of its own: one that began before the lock was ours would not see what its last holder stored.
-    let row: Option<(Vec<u8>, Uuid, String)> = sqlx::query_as(
-        "SELECT body_hash, order_id, body FROM idempotency WHERE key = $1 AND created_at > $2",
+    let texts: Vec<&str> = keys.iter().copied().collect();
+    let free: Vec<String> = sqlx::query_scalar(
+        "SELECT key FROM unnest($1::text[]) AS key
+         WHERE pg_try_advisory_xact_lock(hashtextextended('idempotency ' || key, 0))",
     )
-    .bind(key)
-    .bind(OffsetDateTime::from(forgotten))
-    .fetch_optional(connection)
+    .bind(&texts)
+    .fetch_all(&mut *connection)
     .await
-    .map_err(StoreError::doing("look up an idempotency key"))?;
-    Ok(row.map_or(Claim::Free, |(body_hash, order_id, body)| {
-        Claim::Answered(Answer { body_hash, order_id: OrderId(order_id), body })
-    }))
+    .map_err(StoreError::doing("claim idempotency keys"))?;
+    // A statement of its own: one that began before a lock was ours would not see what its last holder stored.
+    let rows: Vec<(String, Vec<u8>, Uuid, String)> = sqlx::query_as(
+        "SELECT key, body_hash, order_id, body FROM idempotency WHERE key = ANY($1) AND created_at > $2",
+    )
+    .bind(&free)
+    .bind(OffsetDateTime::from(forgotten))
+    .fetch_all(connection)
+    .await
+    .map_err(StoreError::doing("look idempotency keys up"))?;
+    let mut answers: BTreeMap<String, Answer> = rows
+        .into_iter()
+        .map(|(key, body_hash, order_id, body)| {
+            (key, Answer { body_hash, order_id: OrderId(order_id), body })
+        })
+        .collect();
+    let mut claim = |key: &str| match answers.remove(key) {
+        Some(answer) => Claim::Answered(answer),
+        None if free.iter().any(|free| free == key) => Claim::Free,
+        None => Claim::Running,
+    };
+    Ok(keys.iter().map(|key| (*key, claim(key))).collect())
+}
+
+/// Keeps answers under their keys, in place of forgotten ones.
+pub async fn keep(
+    connection: &mut PgConnection,
+    answers: &[&(String, Answer)],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if answers.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO idempotency (key, body_hash, order_id, body, created_at)
+         SELECT key, body_hash, order_id, body, $5
+         FROM UNNEST($1::text[], $2::bytea[], $3::uuid[], $4::text[]) AS new (key, body_hash, order_id, body)
+         ON CONFLICT (key) DO UPDATE SET body_hash = excluded.body_hash, order_id = excluded.order_id,
+             body = excluded.body, created_at = excluded.created_at",
+    )
+    .bind(answers.iter().map(|(key, _)| key.as_str()).collect::<Vec<&str>>())
+    .bind(answers.iter().map(|(_, answer)| answer.body_hash.as_slice()).collect::<Vec<&[u8]>>())
+    .bind(answers.iter().map(|(_, answer)| answer.order_id.0).collect::<Vec<Uuid>>())
+    .bind(answers.iter().map(|(_, answer)| answer.body.as_str()).collect::<Vec<&str>>())
+    .bind(OffsetDateTime::from(now))
+    .execute(connection)
+    .await
+    .map_err(StoreError::doing("keep answers"))?;
+    Ok(())
 }
 
 /// Forgets answers given at `forgotten` or before, at most `limit`; says how many.

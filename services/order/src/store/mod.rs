@@ -5,7 +5,6 @@ mod columns;
 pub mod customers;
 pub mod idempotency;
 pub mod orders;
-pub mod placing;
 pub mod products;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -88,6 +88,40 @@ pub async fn lock(
         .collect()
 }
 
+/// Adds new orders.
+pub async fn insert(connection: &mut PgConnection, new: &[&Tracked]) -> Result<(), StoreError> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let orders = || new.iter().map(|tracked| &tracked.order);
+    sqlx::query(
+        "INSERT INTO orders (order_id, customer_id, lines, total_minor, currency, created_at, deadline_at, status, stock,
+                             payment, updated_at, sequence, seen_inventory, seen_payments, changes)
+         SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::jsonb[], $4::bigint[], $5::text[], $6::timestamptz[],
+                              $7::timestamptz[], $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::bigint[],
+                              $13::bigint[], $14::bigint[], $15::bigint[])",
+    )
+    .bind(orders().map(|order| order.id.0).collect::<Vec<Uuid>>())
+    .bind(orders().map(|order| order.customer_id.0).collect::<Vec<Uuid>>())
+    .bind(orders().map(|order| Json(&order.lines)).collect::<Vec<Json<&Vec<Line>>>>())
+    .bind(orders().map(|order| order.total.amount_minor()).collect::<Vec<i64>>())
+    .bind(orders().map(|order| order.total.currency().to_string()).collect::<Vec<String>>())
+    .bind(orders().map(|order| order.created_at.into()).collect::<Vec<OffsetDateTime>>())
+    .bind(orders().map(|order| order.deadline_at.into()).collect::<Vec<OffsetDateTime>>())
+    .bind(orders().map(|order| columns::status_text(order.status())).collect::<Vec<&str>>())
+    .bind(orders().map(|order| columns::stock_text(order.progress.stock)).collect::<Vec<&str>>())
+    .bind(orders().map(|order| columns::payment_text(order.progress.payment)).collect::<Vec<&str>>())
+    .bind(orders().map(|order| order.updated_at.into()).collect::<Vec<OffsetDateTime>>())
+    .bind(orders().map(|order| order.sequence.0).collect::<Vec<i64>>())
+    .bind(orders().map(|order| order.seen_inventory.0).collect::<Vec<i64>>())
+    .bind(orders().map(|order| order.seen_payments.0).collect::<Vec<i64>>())
+    .bind(orders().map(|order| order.changes).collect::<Vec<i64>>())
+    .execute(connection)
+    .await
+    .map_err(StoreError::doing("store orders"))?;
+    Ok(())
+}
+
 /// Writes what can change of an order.
 pub(super) async fn update(connection: &mut PgConnection, changed: &[&Tracked]) -> Result<(), StoreError> {
     if changed.is_empty() {

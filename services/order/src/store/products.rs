@@ -1,6 +1,6 @@
 //! Table `products`: the copy orders are priced with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kernel::{Seen, Sku};
 use messaging::StoreError;
@@ -10,12 +10,12 @@ use super::columns::{self, impossible};
 use crate::domain::Product;
 
 #[derive(FromRow)]
-pub(super) struct ProductRow {
-    pub(super) sku: String,
-    pub(super) name: String,
-    pub(super) unit_price_minor: i64,
-    pub(super) currency: String,
-    pub(super) seen: i64,
+struct ProductRow {
+    sku: String,
+    name: String,
+    unit_price_minor: i64,
+    currency: String,
+    seen: i64,
 }
 
 impl TryFrom<ProductRow> for Product {
@@ -46,7 +46,20 @@ pub async fn lock(
     by_sku(rows)
 }
 
-pub(super) fn by_sku(rows: Vec<ProductRow>) -> Result<BTreeMap<Sku, Product>, StoreError> {
+/// Those of these products that are known.
+pub async fn known(
+    connection: &mut PgConnection,
+    skus: &BTreeSet<&str>,
+) -> Result<BTreeMap<Sku, Product>, StoreError> {
+    let rows: Vec<ProductRow> = sqlx::query_as("SELECT * FROM products WHERE sku = ANY($1)")
+        .bind(skus.iter().copied().collect::<Vec<&str>>())
+        .fetch_all(connection)
+        .await
+        .map_err(StoreError::doing("look products up"))?;
+    by_sku(rows)
+}
+
+fn by_sku(rows: Vec<ProductRow>) -> Result<BTreeMap<Sku, Product>, StoreError> {
     rows.into_iter()
         .map(Product::try_from)
         .map(|product| product.map(|product| (product.sku.clone(), product)))

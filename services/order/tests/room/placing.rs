@@ -1,8 +1,10 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use kernel::clock::SystemIds;
 use kernel::{Ids as _, OrderId};
+use order::store::idempotency;
 use serde_json::{Value, json};
 
 use crate::samples::listed;
@@ -154,8 +156,8 @@ async fn a_key_whose_request_still_runs_is_409_and_free_again_when_that_request_
     room.product("TEA", 350, "EUR").await;
     let body = basket(customer, "TEA").to_string();
     let mut running = room.pool.begin().await.unwrap();
-    let claim = order::store::idempotency::claim(&mut running, "k-1", room.now()).await.unwrap();
-    assert_eq!(claim, order::store::idempotency::Claim::Free);
+    let claims = idempotency::claim(&mut running, &BTreeSet::from(["k-1"]), room.now()).await.unwrap();
+    assert_eq!(claims["k-1"], idempotency::Claim::Free);
     let meanwhile = room.post("/orders", &body, &[("idempotency-key", "k-1")]).await;
     assert_eq!(
         (meanwhile.status, meanwhile.problem().0),

@@ -15,7 +15,7 @@ use kernel::{Body as EventBody, Clock, EventId, Ids as _, OrderId, Timestamp};
 use messaging::{Cause, Handler as _, Metadata, Received, Runtime, Silent, TraceContext};
 use order::config::OrderArgs;
 use order::consumer::OrderHandler;
-use order::http::{ApiDoc, AppState};
+use order::http::{ApiDoc, AppState, Desk};
 use order::signals::Outage;
 use order::store::{Loaded, Store};
 use order::sweeper::Sweeper;
@@ -116,8 +116,11 @@ impl Room {
         let shutdown = CancellationToken::new();
         let lifecycle = Lifecycle::new("order", shutdown.clone());
         let watchers = Watchers::new(settings.waiters_max);
+        let (desk, taking) = Desk::open(runtime.clone(), settings.clone());
+        lifecycle.spawn("desk", taking);
         let state = AppState {
             runtime: runtime.clone(),
+            desk,
             settings: settings.clone(),
             watchers: watchers.clone(),
             shutdown,
@@ -244,7 +247,8 @@ impl Room {
         }
         Store.save(&mut transaction, loaded).await.unwrap();
         for (effects, cause) in all {
-            self.state.runtime.outbox.write(&mut transaction, effects, cause, self.now()).await.unwrap();
+            let _unsent =
+                self.state.runtime.outbox.write(&mut transaction, effects, cause, self.now()).await.unwrap();
         }
         transaction.commit().await.unwrap();
         self.handler.committed(&keys);

@@ -219,7 +219,8 @@ impl Service {
     pub async fn write_outgoing<E: Event>(&self, events: Vec<Outgoing<E>>) {
         let mut transaction = self.pool.begin().await.unwrap();
         let effects = Effects { events, intents: Vec::new(), ignored: None };
-        self.outbox.write(&mut transaction, effects, Cause::default(), SystemClock.now()).await.unwrap();
+        let _unsent =
+            self.outbox.write(&mut transaction, effects, Cause::default(), SystemClock.now()).await.unwrap();
         transaction.commit().await.unwrap();
     }
 
