@@ -8,7 +8,7 @@ use std::time::Duration;
 use kernel::{Event, EventId, Ids, Timestamp};
 use sqlx::PgConnection;
 
-use crate::{Effects, StoreError, TraceContext};
+use crate::{Effects, StoreError, TraceContext, metrics};
 
 /// What travels beside an event (CloudEvents attributes in Kafka headers).
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,21 @@ pub struct Received<E> {
     pub event: E,
     /// Which, when, why.
     pub metadata: Metadata,
+}
+
+impl<E: Event> Received<E> {
+    /// An event of its key that should have come before never came: what came is right all the same, and somebody should know.
+    pub fn report_gap(&self, service: &'static str) {
+        let (topic, sequence) = (self.event.topic(), self.metadata.sequence);
+        tracing::warn!(
+            service,
+            topic,
+            key = self.event.key(),
+            sequence,
+            "events before this one are missing"
+        );
+        metrics::count_by(metrics::SEQUENCE_GAPS, service, "topic", topic, 1);
+    }
 }
 
 /// A rule refuses the event for good: it is parked, and what follows of its key behind it.

@@ -17,6 +17,8 @@ pub const UNKNOWN: &str = "messaging_records_unknown_total";
 pub const HANDLED: &str = "messaging_events_handled_total";
 /// Events the domain ignored, by reason.
 pub const IGNORED: &str = "messaging_events_ignored_total";
+/// Events whose number in their topic and key is not the next one, by topic.
+pub const SEQUENCE_GAPS: &str = "messaging_sequence_gaps_total";
 /// Records in one transaction.
 pub const BATCH: &str = "messaging_batch_records";
 /// From the first statement of a batch to its commit.

@@ -23,7 +23,7 @@ pub struct Settings {
     #[arg(long, env = "CONSUMER_BATCH_RECORDS_MAX", default_value_t = 500, value_parser = limit)]
     pub batch_records_max: usize,
     /// Records waiting per partition at most; beyond it the partition pauses
-    #[arg(long, env = "CONSUMER_QUEUE_RECORDS_MAX", default_value_t = 2_000, value_parser = limit)]
+    #[arg(long, env = "CONSUMER_QUEUE_RECORDS_MAX", default_value_t = 500, value_parser = limit)]
     pub queue_records_max: usize,
     /// Tries of a record that fails for a reason that is not an outage, before it is parked
     #[arg(long, env = "CONSUMER_ATTEMPTS_MAX", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
@@ -47,7 +47,7 @@ pub struct Settings {
     #[arg(long, env = "POLL_MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(5..=60_000))]
     pub poll_ms: u64,
     /// Calls to the outside at a time
-    #[arg(long, env = "INTENT_CALLS_MAX", default_value_t = 256, value_parser = limit)]
+    #[arg(long, env = "INTENT_CALLS_MAX", default_value_t = 128, value_parser = limit)]
     pub intent_calls_max: usize,
     /// An intent whose worker was not heard of for this long is taken over, in milliseconds
     #[arg(long, env = "INTENT_LEASE_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(300..=600_000))]
@@ -65,7 +65,7 @@ impl Settings {
             registry_url: registry_url.into(),
             topic_prefix: String::new(),
             batch_records_max: 500,
-            queue_records_max: 2_000,
+            queue_records_max: 500,
             attempts_max: 5,
             retry_cap_ms: 2_000,
             group_protocol: "classic".into(),
@@ -73,7 +73,7 @@ impl Settings {
             relay_rows_max: 2_000,
             relay_lease_ms: 6_000,
             poll_ms: 500,
-            intent_calls_max: 256,
+            intent_calls_max: 128,
             intent_lease_ms: 10_000,
             inbox_days: 7,
         }

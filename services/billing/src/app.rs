@@ -54,22 +54,9 @@ fn spawn_loops(
     let relay = messaging::relay::run::<events::Event>(runtime.clone(), shutdown.clone());
     let caller = Arc::new(Caller::new(gateway));
     let intents = messaging::intents::run(runtime.clone(), handler, repository, caller, shutdown.clone());
-    lifecycle.spawn("consumer", after_migration(database, lifecycle, consumer));
-    lifecycle.spawn("relay", after_migration(database, lifecycle, relay));
-    lifecycle.spawn("intents", after_migration(database, lifecycle, intents));
-}
-
-fn after_migration(
-    database: &Database,
-    lifecycle: &Lifecycle,
-    work: impl Future<Output = ()> + Send + 'static,
-) -> impl Future<Output = ()> + Send + 'static {
-    let (database, shutdown) = (database.clone(), lifecycle.shutdown().clone());
-    async move {
-        if shutdown.run_until_cancelled(database.migrated()).await.is_some() {
-            work.await;
-        }
-    }
+    database.spawn(lifecycle, "consumer", consumer);
+    database.spawn(lifecycle, "relay", relay);
+    database.spawn(lifecycle, "intents", intents);
 }
 
 /// The parts messaging depends on, as they appear in `/readyz`.

@@ -107,11 +107,7 @@ impl Handler for Billing {
         match slot.payment.orders_seen.observe(received.metadata.sequence) {
             Arrival::Next => {}
             Arrival::Repeat => return Ok(Effects::ignored("repeated")),
-            Arrival::Gap => {
-                metrics::counter!("sequence_gaps_total", "service" => "billing", "topic" => topics::ORDERS)
-                    .increment(1);
-                tracing::warn!(order.id = %order_id, sequence = received.metadata.sequence, "events before this one are missing");
-            }
+            Arrival::Gap => received.report_gap("billing"),
         }
         let decision =
             decide(&mut slot.payment, slot.open, input).map_err(|rule| Refused(rule.to_string()))?;

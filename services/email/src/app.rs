@@ -50,33 +50,13 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
 fn spawn_loops(lifecycle: &Lifecycle, database: &Database, runtime: &Runtime, sender: Sender<Transport>) {
     let (handler, repository, sender) = (Arc::new(Email), Arc::new(Store), Arc::new(sender));
     let shutdown = lifecycle.shutdown();
-    spawn(lifecycle, database, "consumer", {
-        messaging::consumer::run(runtime.clone(), handler.clone(), repository.clone(), shutdown.clone())
-    });
-    spawn(
-        lifecycle,
-        database,
-        "relay",
-        messaging::relay::run::<events::Event>(runtime.clone(), shutdown.clone()),
-    );
-    spawn(lifecycle, database, "intents", {
-        messaging::intents::run(runtime.clone(), handler, repository, sender, shutdown.clone())
-    });
-}
-
-/// Loops begin when the tables are there.
-fn spawn(
-    lifecycle: &Lifecycle,
-    database: &Database,
-    name: &'static str,
-    work: impl Future<Output = ()> + Send + 'static,
-) {
-    let (database, shutdown) = (database.clone(), lifecycle.shutdown().clone());
-    lifecycle.spawn(name, async move {
-        if shutdown.run_until_cancelled(database.migrated()).await.is_some() {
-            work.await;
-        }
-    });
+    let consumer =
+        messaging::consumer::run(runtime.clone(), handler.clone(), repository.clone(), shutdown.clone());
+    let relay = messaging::relay::run::<events::Event>(runtime.clone(), shutdown.clone());
+    let intents = messaging::intents::run(runtime.clone(), handler, repository, sender, shutdown.clone());
+    database.spawn(lifecycle, "consumer", consumer);
+    database.spawn(lifecycle, "relay", relay);
+    database.spawn(lifecycle, "intents", intents);
 }
 
 /// What messaging reports, as dependencies in `/readyz`. None of it is needed to answer callers.

@@ -47,9 +47,7 @@ impl Handler for Email {
             Some(Key::Mails(id)) => {
                 let mails = loaded.mails(id);
                 if mails.arrival(sequence) == Arrival::Gap {
-                    metrics::counter!("sequence_gaps_total", "service" => "email", "topic" => topics::ORDERS)
-                        .increment(1);
-                    tracing::warn!(order.id = %id, sequence, seen = mails.orders_seen.0, "events of an order are missing");
+                    received.report_gap("email");
                 }
                 let decision = mails.decide(event, sequence);
                 mails.evolve(event, sequence);

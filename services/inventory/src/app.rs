@@ -1,7 +1,6 @@
 //! Puts the parts together. The only place that knows all of them.
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::sync::Arc;
 
 use kernel::clock::{SystemClock, SystemIds};
@@ -43,27 +42,12 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     let token = || lifecycle.shutdown().clone();
     let consumer = messaging::consumer::run(runtime.clone(), handler, repository, token());
     let relay = messaging::relay::run::<events::Event>(runtime.clone(), token());
-    spawn(&lifecycle, &database, "consumer", consumer);
-    spawn(&lifecycle, &database, "relay", relay);
+    database.spawn(&lifecycle, "consumer", consumer);
+    database.spawn(&lifecycle, "relay", relay);
     let app =
         App::new(&lifecycle, http::routes(runtime.over(database.callers().clone())), http::ApiDoc::openapi())
             .cors(&config.cors);
     Ok(app.serve(&config.http, PORT).await?)
-}
-
-/// Runs a loop from the moment the tables are there.
-fn spawn(
-    lifecycle: &Lifecycle,
-    database: &Database,
-    name: &'static str,
-    work: impl Future<Output = ()> + Send + 'static,
-) {
-    let (database, shutdown) = (database.clone(), lifecycle.shutdown().clone());
-    lifecycle.spawn(name, async move {
-        if shutdown.run_until_cancelled(database.migrated()).await.is_some() {
-            work.await;
-        }
-    });
 }
 
 /// What messaging depends on, in `/readyz`: work waits for it, callers do not.

@@ -53,7 +53,7 @@ impl Handler for Inventory {
         let (warehouse, order_id) = (&mut loaded.warehouse, input.order_id());
         match warehouse.observe(order_id, received.metadata.sequence) {
             Arrival::Next => {}
-            Arrival::Gap => report_gap(order_id, received),
+            Arrival::Gap => received.report_gap(SERVICE),
             Arrival::Repeat => return Ok(Effects::ignored(Reason::Repeated.as_str())),
         }
         match warehouse.decide(input, now) {
@@ -67,12 +67,4 @@ impl Handler for Inventory {
             Err(rejected) => Err(Refused(rejected.to_string())),
         }
     }
-}
-
-/// An event of this order never came: what came is right all the same, and somebody should know.
-fn report_gap(order_id: OrderId, received: &Received<Event>) {
-    let sequence = received.metadata.sequence;
-    tracing::warn!(order.id = %order_id, sequence, topic = topics::ORDERS, "events before this one are missing");
-    metrics::counter!("consumer_sequence_gaps_total", "service" => SERVICE, "topic" => topics::ORDERS)
-        .increment(1);
 }

@@ -55,7 +55,7 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     };
     spawn_messaging(&lifecycle, &database, &runtime, &watchers);
     let sweeper = Sweeper { runtime, settings: config.orders.clone(), outage, watchers: watchers.clone() };
-    spawn_migrated(&lifecycle, &database, "sweeper", sweeper.run(lifecycle.shutdown().clone()));
+    database.spawn(&lifecycle, "sweeper", sweeper.run(lifecycle.shutdown().clone()));
     let watch =
         watchers.run(database.loops().clone(), config.orders.watch_every, lifecycle.shutdown().clone());
     lifecycle.spawn("watchers", watch);
@@ -70,21 +70,6 @@ fn spawn_messaging(lifecycle: &Lifecycle, database: &Database, runtime: &Runtime
     let consumer =
         messaging::consumer::run(runtime.clone(), handler, Arc::new(Store), lifecycle.shutdown().clone());
     let relay = messaging::relay::run::<events::Event>(runtime.clone(), lifecycle.shutdown().clone());
-    spawn_migrated(lifecycle, database, "consumer", consumer);
-    spawn_migrated(lifecycle, database, "relay", relay);
-}
-
-/// A loop that begins when its tables are there.
-fn spawn_migrated(
-    lifecycle: &Lifecycle,
-    database: &Database,
-    name: &'static str,
-    work: impl Future<Output = ()> + Send + 'static,
-) {
-    let (database, shutdown) = (database.clone(), lifecycle.shutdown().clone());
-    lifecycle.spawn(name, async move {
-        if shutdown.run_until_cancelled(database.migrated()).await.is_some() {
-            work.await;
-        }
-    });
+    database.spawn(lifecycle, "consumer", consumer);
+    database.spawn(lifecycle, "relay", relay);
 }

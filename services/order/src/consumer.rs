@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use events::{Event, ProductListed, topics};
-use kernel::event::Event as _;
 use kernel::sequence::Arrival;
 use kernel::{Ids, OrderId, Timestamp};
 use messaging::{Effects, Handler, Received, Refused};
 
 use crate::domain::{Decision, Fact, Product, Trigger};
+use crate::effects;
+use crate::metrics::SERVICE;
 use crate::store::{Key, Loaded};
 use crate::watchers::Watchers;
-use crate::{effects, metrics};
 
 /// Topics the orders' fate depends on.
 pub const REPLIES: &[&str] = &[topics::INVENTORY, topics::PAYMENTS];
@@ -94,8 +94,7 @@ fn reply(
     let fact = Fact { id: metadata.id, sequence: metadata.sequence, event: &received.event };
     let folded = tracked.evolve(fact);
     if folded.arrival == Arrival::Gap {
-        metrics::gap(received.event.topic());
-        tracing::warn!(order.id = %id, topic = received.event.topic(), sequence = metadata.sequence, "replies are missing");
+        received.report_gap(SERVICE);
     }
     // Asked after a repeat too: what was decided then may have been lost with a database before it was published.
     let decision = tracked.order.decide(Trigger::Reply, now).unwrap_or(Decision::Ignored("past the window"));

@@ -5,7 +5,7 @@ use metrics::{counter, gauge, histogram};
 
 use crate::domain::{Change, Status, Tracked};
 
-const SERVICE: &str = "order";
+pub(crate) const SERVICE: &str = "order";
 
 /// Orders were accepted.
 pub(crate) fn created(orders: usize) {
@@ -36,11 +36,6 @@ pub(crate) fn pending(pending: i64, overdue: i64) {
     let (pending, overdue) = (pending as f64, overdue as f64);
     gauge!("orders_pending", "service" => SERVICE).set(pending);
     gauge!("orders_overdue", "service" => SERVICE).set(overdue);
-}
-
-/// Records between the last one of a key and this one never came.
-pub(crate) fn gap(topic: &'static str) {
-    counter!("reply_gaps_total", "service" => SERVICE, "topic" => topic).increment(1);
 }
 
 /// Callers that wait for changes of orders.

@@ -122,14 +122,17 @@ pub async fn claim(
     limit: usize,
     without: &[i64],
 ) -> Result<Vec<Intent>, StoreError> {
-    // `+ 0` keeps the planner off the primary key: with statistics of a moment when the table was nearly empty it would read
-    // all that is older, for each intent.
+    // Written so that the plan is the same whatever the planner believes about the table, which is now empty, now full: the
+    // due ones in the order of their index, for each the oldest of its key by the index of keys (`+ 0` keeps it off the
+    // primary key), and each lock taken once.
     let rows = sqlx::query(
-        "UPDATE messaging.intent SET attempts = attempts + 1, woken = false, lease_owner = $1, lease_until = now() + make_interval(secs => $3)
-         WHERE id IN (SELECT id FROM messaging.intent AS due
-                      WHERE due_at <= $2 AND lease_until < now() AND id <> ALL($5)
-                        AND NOT EXISTS (SELECT 1 FROM messaging.intent AS older WHERE older.key = due.key AND older.id + 0 < due.id)
-                      ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED)
+        "WITH due AS MATERIALIZED (
+             SELECT id FROM messaging.intent AS due
+             WHERE due_at <= $2 AND lease_until < now() AND id <> ALL($5)
+               AND id = (SELECT min(older.id + 0) FROM messaging.intent AS older WHERE older.key = due.key)
+             ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED)
+         UPDATE messaging.intent SET attempts = attempts + 1, woken = false, lease_owner = $1, lease_until = now() + make_interval(secs => $3)
+         WHERE id = ANY(ARRAY(SELECT id FROM due))
          RETURNING id, key, kind, payload, causation, traceparent, tracestate, attempts",
     )
     .bind(me)

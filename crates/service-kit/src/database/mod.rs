@@ -90,6 +90,21 @@ impl Database {
             std::future::pending::<()>().await;
         }
     }
+
+    /// Runs a loop of the service from the moment its tables are there ([`Lifecycle::spawn`]).
+    pub fn spawn(
+        &self,
+        lifecycle: &Lifecycle,
+        name: &'static str,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let (database, shutdown) = (self.clone(), lifecycle.shutdown().clone());
+        lifecycle.spawn(name, async move {
+            if shutdown.run_until_cancelled(database.migrated()).await.is_some() {
+                work.await;
+            }
+        });
+    }
 }
 
 /// A pool as services use it, without migrations and health; for tools and tests.
@@ -115,10 +130,12 @@ fn bounded(options: PgConnectOptions) -> PgConnectOptions {
         ("statement_timeout", "10s"),
         ("lock_timeout", "5s"),
         ("idle_in_transaction_session_timeout", "15s"),
-        // Every statement finds its rows by an index, and the first of them in its order. A plan made while a table was
-        // small would read all of it, and a session keeps its plans while the table grows.
+        // Every statement finds its rows one by one by an index, and the first of them in its order. A plan made while a
+        // table was small would read all of it, and a session keeps its plans while the table grows.
         ("enable_seqscan", "off"),
         ("enable_bitmapscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
         ("jit", "off"),
     ])
 }

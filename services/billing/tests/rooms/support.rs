@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::str::FromStr as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use billing::consumer::{Billing, Loaded};
 use billing::store::Payments;
@@ -152,18 +152,11 @@ impl Database {
 
 /// Asks until the answer is the wanted one; shows the last answer when the deadline passes.
 pub async fn eventually<T: std::fmt::Debug>(
-    mut ask: impl AsyncFnMut() -> T,
+    ask: impl AsyncFn() -> T,
     wanted: impl Fn(&T) -> bool,
 ) -> T {
-    let begun = Instant::now();
-    loop {
-        let answer = ask().await;
-        if wanted(&answer) {
-            return answer;
-        }
-        assert!(begun.elapsed() < DEADLINE, "still {answer:?}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let look = async || testkit::wait::expect(ask().await, |answer| wanted(answer));
+    testkit::until("the wanted answer", DEADLINE, look).await
 }
 
 pub fn now() -> Timestamp {

@@ -2,15 +2,21 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use lettre::Message;
+use tokio::sync::Semaphore;
 
 use super::{Mailer, SendError};
+
+/// Files written at a time; each takes a thread.
+const WRITES_MAX: usize = 4;
 
 /// A folder that takes mails.
 #[derive(Clone, Debug)]
 pub struct Files {
     directory: PathBuf,
+    writes: Arc<Semaphore>,
 }
 
 impl Files {
@@ -20,7 +26,7 @@ impl Files {
         let probe = directory.join(format!(".probe.{}", std::process::id()));
         std::fs::write(&probe, b"")?;
         std::fs::remove_file(probe)?;
-        Ok(Self { directory: directory.to_owned() })
+        Ok(Self { directory: directory.to_owned(), writes: Arc::new(Semaphore::new(WRITES_MAX)) })
     }
 }
 
@@ -31,6 +37,7 @@ impl Mailer for Files {
         let target = self.directory.join(format!("{message_id}.eml"));
         let partial = self.directory.join(format!(".{message_id}.{}.partial", std::process::id()));
         let content = mail.formatted();
+        let _turn = self.writes.acquire().await;
         let write =
             move || std::fs::write(&partial, content).and_then(|()| std::fs::rename(&partial, &target));
         let written =

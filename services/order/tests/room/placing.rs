@@ -6,6 +6,7 @@ use kernel::clock::SystemIds;
 use kernel::{Ids as _, OrderId};
 use order::store::idempotency;
 use serde_json::{Value, json};
+use testkit::{until, wait::expect};
 
 use crate::samples::listed;
 use crate::support::{Room, basket};
@@ -212,5 +213,54 @@ async fn a_key_that_is_no_key_is_400() {
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{key:?}");
         assert_eq!(answer.problem().1, ["/Idempotency-Key"]);
     }
+    room.close().await;
+}
+
+/// Nine requests, of which the first holds up the transaction the others then share.
+async fn post_together(room: &Room, bodies: &[String]) -> Vec<StatusCode> {
+    let mut lock = room.pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE orders IN SHARE MODE").execute(&mut *lock).await.unwrap();
+    let posts = futures::future::join_all(bodies.iter().map(|body| room.post("/orders", body, &[])));
+    let release = async {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        until("the first waits", Duration::from_secs(20), async || {
+            expect(room.count(waiting).await, |found| *found > 0)
+        })
+        .await;
+        lock.rollback().await.unwrap();
+    };
+    let (answers, ()) = futures::join!(posts, release);
+    answers.into_iter().map(|answer| answer.status).collect()
+}
+
+#[tokio::test]
+async fn orders_that_come_while_one_is_placed_share_the_next_transaction() {
+    let room = Room::open().await;
+    let customer = room.customer().await;
+    room.product("TEA", 350, "EUR").await;
+    let bodies = vec![basket(customer, "TEA").to_string(); 9];
+    assert_eq!(post_together(&room, &bodies).await, [StatusCode::CREATED; 9]);
+    assert_eq!(room.count("SELECT count(*) FROM orders").await, 9);
+    assert_eq!(room.count("SELECT count(DISTINCT xmin::text) FROM orders").await, 2);
+    room.close().await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_one_order_is_no_matter_of_those_placed_with_it() {
+    let room = Room::open().await;
+    let customer = room.customer().await;
+    room.product("TEA", 350, "EUR").await;
+    room.product("CURSED", 666, "EUR").await;
+    let curse = "ALTER TABLE orders ADD CONSTRAINT no_curse CHECK (lines->0->>'sku' <> 'CURSED')";
+    room.as_admin(curse).await;
+    let mut bodies = vec![basket(customer, "TEA").to_string(); 9];
+    bodies[4] = basket(customer, "UNKNOWN").to_string();
+    bodies[6] = basket(customer, "CURSED").to_string();
+    let mut wanted = [StatusCode::CREATED; 9];
+    wanted[4] = StatusCode::UNPROCESSABLE_ENTITY;
+    wanted[6] = StatusCode::INTERNAL_SERVER_ERROR;
+    assert_eq!(post_together(&room, &bodies).await, wanted);
+    assert_eq!(room.count("SELECT count(*) FROM orders").await, 7);
+    assert_eq!(room.count("SELECT count(*) FROM messaging.outbox WHERE topic = 'orders'").await, 7);
     room.close().await;
 }

@@ -133,6 +133,13 @@ impl Room {
         Self { pool, router, state, handler, sweeper, clock, admin_url, database }
     }
 
+    /// As the owner of the tables.
+    pub async fn as_admin(&self, sql: &'static str) {
+        let admin: PgConnectOptions = self.admin_url.parse().unwrap();
+        let mut connection = admin.database(&self.database).connect().await.unwrap();
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    }
+
     /// Leaves nothing behind.
     pub async fn close(self) {
         self.state.shutdown.cancel();

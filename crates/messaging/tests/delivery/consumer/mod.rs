@@ -4,6 +4,7 @@ mod handover;
 mod outages;
 mod poison;
 mod stopping;
+mod together;
 mod topics;
 
 use crate::world::by_key;
