@@ -151,10 +151,7 @@ impl Database {
 }
 
 /// Asks until the answer is the wanted one; shows the last answer when the deadline passes.
-pub async fn eventually<T: std::fmt::Debug>(
-    ask: impl AsyncFn() -> T,
-    wanted: impl Fn(&T) -> bool,
-) -> T {
+pub async fn eventually<T: std::fmt::Debug>(ask: impl AsyncFn() -> T, wanted: impl Fn(&T) -> bool) -> T {
     let look = async || testkit::wait::expect(ask().await, |answer| wanted(answer));
     testkit::until("the wanted answer", DEADLINE, look).await
 }
