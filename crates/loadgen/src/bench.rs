@@ -119,19 +119,22 @@ impl Held {
 }
 
 impl Bench<'_> {
-    /// The highest rate that is kept up for some seconds.
+    /// The highest rate that is kept up for some seconds, to a tenth.
     async fn search(&mut self, start: u32) -> anyhow::Result<u32> {
-        let (mut good, mut rate) = (0, start);
+        let (mut good, mut bad, mut rate) = (0, u32::MAX, start);
         loop {
             let held = self.hold(rate, STEP, ONE_LINE).await?;
             if held.keeps_up(rate) {
                 good = rate;
-                rate = rate * 5 / 4;
-            } else if good > 0 {
-                return Ok(good);
             } else {
-                rate = rate * 2 / 3;
+                bad = rate;
             }
+            rate = match (good, bad) {
+                (0, bad) => bad * 2 / 3,
+                (good, u32::MAX) => good * 5 / 4,
+                (good, bad) if bad - good <= good / 10 => return Ok(good),
+                (good, bad) => u32::midpoint(good, bad),
+            };
         }
     }
 

@@ -1,8 +1,11 @@
 //! Where orders are taken: those that come while a transaction runs share the next one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 
+use futures::FutureExt as _;
 use kernel::{CustomerId, OrderId, Sku, Timestamp};
+use messaging::core::Verdict as Failed;
 use messaging::{Cause, Decided, Runtime, StoreError, Unsent};
 use service_kit::Problem;
 use sqlx::PgConnection;
@@ -81,6 +84,9 @@ impl Clerk {
             waiting.retain(|one: &Waiting| !one.reply.is_closed()); // nobody is left to hear of it
             let (requests, replies): (Vec<_>, Vec<_>) =
                 waiting.drain(..).map(|one| (one.request, one.reply)).unzip();
+            if requests.is_empty() {
+                continue;
+            }
             for (reply, verdict) in replies.into_iter().zip(self.place(&requests).await) {
                 let _gone = reply.send(verdict);
             }
@@ -89,19 +95,29 @@ impl Clerk {
 
     /// A verdict on each. One that cannot be stored must not take the others with it: they are tried one by one then.
     async fn place(&self, requests: &[Request]) -> Vec<Verdict> {
-        match self.place_together(requests).await {
-            Ok(verdicts) => verdicts,
-            Err(error) if error.verdict() == messaging::core::Verdict::Outage || requests.len() < 2 => {
-                let problem = error::store(error);
-                requests.iter().map(|_| Err(problem.clone())).collect()
-            }
-            Err(_) => {
-                let mut verdicts = Vec::with_capacity(requests.len());
-                for request in requests {
-                    let alone = self.place_together(std::slice::from_ref(request)).await;
-                    verdicts.extend(alone.unwrap_or_else(|error| vec![Err(error::store(error))]));
-                }
-                verdicts
+        let (failed, problem) = match self.tried(requests).await {
+            Ok(verdicts) => return verdicts,
+            Err(failure) => failure,
+        };
+        if failed == Failed::Outage || requests.len() < 2 {
+            return requests.iter().map(|_| Err(problem.clone())).collect();
+        }
+        let mut verdicts = Vec::with_capacity(requests.len());
+        for request in requests {
+            let alone = self.tried(std::slice::from_ref(request)).await;
+            verdicts.extend(alone.unwrap_or_else(|(_, problem)| vec![Err(problem)]));
+        }
+        verdicts
+    }
+
+    /// A panic at one request is a failure like another: the desk stays open.
+    async fn tried(&self, requests: &[Request]) -> Result<Vec<Verdict>, (Failed, Problem)> {
+        match AssertUnwindSafe(self.place_together(requests)).catch_unwind().await {
+            Ok(Ok(verdicts)) => Ok(verdicts),
+            Ok(Err(error)) => Err((error.verdict(), error::store(error))),
+            Err(panic) => {
+                let reason = format!("placing an order panicked: {}", messaging::core::panic::said(&*panic));
+                Err((Failed::Fault, Problem::internal(reason)))
             }
         }
     }
