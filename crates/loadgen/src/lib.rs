@@ -67,7 +67,7 @@ async fn run(cli: &Cli) -> anyhow::Result<bool> {
     let stopped = store.stop().await;
     let report = measured?;
     stopped?;
-    std::fs::write(&cli.out, serde_json::to_vec_pretty(&report)?)?;
+    std::fs::write(&cli.out, serde_json::to_string_pretty(&report)? + "\n")?;
     println!("{}", report.render());
     println!("written to {}", cli.out.display());
     Ok(report.violations.is_empty() && (cli.no_floors || report.missed_floors().is_empty()))
