@@ -38,15 +38,18 @@ pub(super) struct Ready<E> {
     pub(super) reply: oneshot::Sender<(Share<E>, Outcome)>,
 }
 
-/// Runs until all senders are gone. One transaction at a time: while it runs, records gather for the next.
+/// Runs until it is dropped, with the reader. One transaction at a time: while it runs, records gather for the next.
 pub(super) async fn run<H: Handler, R: Repository<H>>(
     consumer: &Shared<H, R>,
     mut ready: mpsc::Receiver<Ready<H::Event>>,
 ) {
     let mut waiting = VecDeque::new();
     let mut next_at = Instant::now();
-    while let Some(one) = next(&mut waiting, &mut ready).await {
-        waiting.push_front(one);
+    loop {
+        if waiting.is_empty() {
+            let Some(one) = ready.recv().await else { return };
+            waiting.push_back(one);
+        }
         tokio::task::yield_now().await; // those who were just told are about to send their next
         sleep_until(next_at).await;
         while let Ok(one) = ready.try_recv() {
@@ -55,13 +58,6 @@ pub(super) async fn run<H: Handler, R: Repository<H>>(
         let began = Instant::now();
         commit(consumer, take(&mut waiting, consumer.runtime.settings.batch_records_max)).await;
         next_at = Instant::now() + rest(began.elapsed());
-    }
-}
-
-async fn next<E>(waiting: &mut VecDeque<Ready<E>>, ready: &mut mpsc::Receiver<Ready<E>>) -> Option<Ready<E>> {
-    match waiting.pop_front() {
-        Some(one) => Some(one),
-        None => ready.recv().await,
     }
 }
 
