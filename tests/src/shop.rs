@@ -8,6 +8,7 @@ use all::client::Client;
 use all::launch::{Plan, Program, Store};
 use kernel::clock::SystemIds;
 use kernel::{Ids as _, Sku};
+use messaging::TraceMode;
 use order::config::OrderArgs;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -47,6 +48,7 @@ pub async fn open_plan() -> (Plan, Leftovers) {
         orders: OrderArgs::default(),
         smtp_url: None,
         cors: CorsArgs::default(),
+        trace_mode: TraceMode::Parent,
     };
     let databases = [Program::Order, Program::Inventory, Program::Billing, Program::Email];
     let leftovers = Leftovers::new(&plan.endpoints.postgres_admin_url)

@@ -32,12 +32,12 @@ const CUSTOMERS: usize = 200;
 const RECEIVED: i64 = 100_000_000;
 const STEP: Duration = Duration::from_secs(10);
 const QUIET_WITHIN: Duration = Duration::from_mins(2);
-const ONE_LINE: Shape = Shape { lines: 1, wait: false };
-const WAITING: Shape = Shape { lines: 1, wait: true };
-const FIVE_LINES: Shape = Shape { lines: 5, wait: false };
+pub(crate) const ONE_LINE: Shape = Shape { lines: 1, wait: false, recorded: None };
+const WAITING: Shape = Shape { wait: true, ..ONE_LINE };
+const FIVE_LINES: Shape = Shape { lines: 5, ..ONE_LINE };
 
-struct Bench<'a> {
-    store: &'a Store,
+pub(crate) struct Bench<'a> {
+    pub(crate) store: &'a Store,
     http: reqwest::Client,
     shop: Shop,
     placed: u64,
@@ -51,23 +51,17 @@ struct Peaks {
 }
 
 /// One drive with what the store's counters said about it.
-struct Held {
+pub(crate) struct Held {
     driven: Driven,
-    settled_per_s: f64,
-    seconds: f64,
+    pub(crate) settled_per_s: f64,
+    pub(crate) seconds: f64,
     backlog: (f64, f64),
-    cpu_s: BTreeMap<&'static str, f64>,
+    pub(crate) cpu_s: BTreeMap<&'static str, f64>,
 }
 
 /// Measures a running store.
 pub async fn measure(store: &Store, settings: &Settings) -> anyhow::Result<Report> {
-    let http =
-        reqwest::Client::builder().pool_max_idle_per_host(1_000).timeout(Duration::from_secs(30)).build()?;
-    say("filling the shelves");
-    let shop = fill(&http, store).await?;
-    let mut bench = Bench { store, http, shop, placed: 0, peaks: Peaks::default() };
-    say("warming up");
-    bench.hold(50, STEP, ONE_LINE).await?;
+    let mut bench = Bench::open(store).await?;
     let at_20_per_s = bench.latency(20, WAITING).await?;
     let at_20_per_s_5_lines = bench.latency(20, Shape { lines: 5, ..WAITING }).await?;
     let mut offered = match settings.rate {
@@ -118,23 +112,36 @@ impl Held {
     }
 }
 
-impl Bench<'_> {
+impl<'a> Bench<'a> {
+    /// Fills the shelves and warms the store up.
+    pub(crate) async fn open(store: &'a Store) -> anyhow::Result<Self> {
+        let builder = reqwest::Client::builder().pool_max_idle_per_host(1_000);
+        let http = builder.timeout(Duration::from_secs(30)).build()?;
+        say("filling the shelves");
+        let shop = fill(&http, store).await?;
+        let mut bench = Self { store, http, shop, placed: 0, peaks: Peaks::default() };
+        say("warming up");
+        bench.hold(50, STEP, ONE_LINE).await?;
+        Ok(bench)
+    }
+
     /// The highest rate that is kept up for some seconds, to a tenth.
     async fn search(&mut self, start: u32) -> anyhow::Result<u32> {
-        let (mut good, mut bad, mut rate) = (0, u32::MAX, start);
+        let (mut good, mut bad, mut rate) = (None, None, start);
         loop {
             let held = self.hold(rate, STEP, ONE_LINE).await?;
             if held.keeps_up(rate) {
-                good = rate;
+                good = Some(rate);
             } else {
-                bad = rate;
+                bad = Some(rate);
             }
             rate = match (good, bad) {
-                (0, bad) => bad * 2 / 3,
-                (good, u32::MAX) => good * 5 / 4,
-                (good, bad) if bad - good <= good / 10 => return Ok(good),
-                (good, bad) => u32::midpoint(good, bad),
+                (None, _) => rate * 2 / 3,
+                (Some(good), None) => good * 5 / 4 + 1,
+                (Some(good), Some(bad)) if bad - good <= (good / 10).max(1) => return Ok(good),
+                (Some(good), Some(bad)) => u32::midpoint(good, bad),
             };
+            anyhow::ensure!(rate > 0, "the store does not keep up with one order a second");
         }
     }
 
@@ -145,7 +152,7 @@ impl Bench<'_> {
     }
 
     /// Drives at one rate for `length`, then waits for quiet.
-    async fn hold(&mut self, rate: u32, length: Duration, shape: Shape) -> anyhow::Result<Held> {
+    pub(crate) async fn hold(&mut self, rate: u32, length: Duration, shape: Shape) -> anyhow::Result<Held> {
         let lead = Duration::from_secs(2);
         let (shop, store) = (self.shop.clone(), self.store);
         let driving = tokio::spawn(async move { shop.drive(rate, length + lead, shape).await });

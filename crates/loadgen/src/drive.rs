@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use kernel::Ids as _;
+use kernel::clock::SystemIds;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
@@ -18,6 +20,8 @@ pub struct Shape {
     pub lines: usize,
     /// Whether somebody waits for each decision.
     pub wait: bool,
+    /// Whether its caller records a trace; without a word of the caller the store decides.
+    pub recorded: Option<bool>,
 }
 
 /// What came of a drive.
@@ -77,7 +81,7 @@ impl Shop {
     }
 
     async fn one(&self, due: Instant, shape: Shape, driven: &Mutex<Driven>) {
-        let placed = self.place(shape.lines).await;
+        let placed = self.place(shape).await;
         let post = due.elapsed();
         let Ok(order) = placed else {
             driven.lock().await.failed += 1;
@@ -91,15 +95,22 @@ impl Shop {
         driven.decided.extend(decided);
     }
 
-    async fn place(&self, lines: usize) -> Result<String, reqwest::Error> {
+    async fn place(&self, shape: Shape) -> Result<String, reqwest::Error> {
         let n = usize::try_from(self.next.fetch_add(1, Ordering::Relaxed)).unwrap_or(0);
-        let lines: Vec<Value> = (0..lines)
+        let lines: Vec<Value> = (0..shape.lines)
             .map(|line| json!({ "sku": self.skus[(n * 7 + line * 13) % self.skus.len()], "quantity": 1 }))
             .collect();
         let customer = self.customers[n % self.customers.len()];
         let body = json!({ "customer_id": customer, "lines": lines, "payment_token": "tok_ok" });
-        let answer =
-            self.http.post(format!("{}/orders", self.orders)).json(&body).send().await?.error_for_status()?;
+        let mut request = self.http.post(format!("{}/orders", self.orders)).json(&body);
+        if let Some(recorded) = shape.recorded {
+            let flags = u8::from(recorded);
+            request = request.header(
+                "traceparent",
+                format!("00-{}-{:016x}-{flags:02x}", SystemIds.next().simple(), n + 1),
+            );
+        }
+        let answer = request.send().await?.error_for_status()?;
         let order: Value = answer.json().await?;
         Ok(order["order_id"].as_str().unwrap_or_default().to_owned())
     }

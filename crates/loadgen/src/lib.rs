@@ -9,6 +9,7 @@ mod processes;
 mod prometheus;
 mod report;
 mod store;
+mod traces;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,6 +37,9 @@ struct Cli {
     /// Only measure this rate, without a search
     #[arg(long)]
     rate: Option<u32>,
+    /// Only measure what traces cost: the same rate in turn with every order recorded and with none, four times
+    #[arg(long, requires = "rate")]
+    traces: bool,
     /// Do not fail when a floor is missed (a broken invariant always fails)
     #[arg(long)]
     no_floors: bool,
@@ -57,7 +61,10 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(cli: &Cli) -> anyhow::Result<bool> {
-    let mut store = store::Store::start(&cli.dir).await?;
+    if cli.traces {
+        return traces::compare(&cli.dir, cli.rate.unwrap_or(cli.start_rate), cli.seconds).await;
+    }
+    let mut store = store::Store::start(&cli.dir, None).await?;
     let settings = bench::Settings {
         length: Duration::from_secs(cli.seconds),
         start_rate: cli.start_rate,

@@ -18,6 +18,7 @@ const READY_WITHIN: Duration = Duration::from_mins(1);
 pub struct Store {
     stack: Option<Stack>,
     dir: PathBuf,
+    collector: Option<String>,
     programs: Vec<Program>,
 }
 
@@ -28,8 +29,8 @@ struct Program {
 }
 
 impl Store {
-    /// Starts everything and waits until it is ready.
-    pub async fn start(dir: &Path) -> anyhow::Result<Self> {
+    /// Starts everything and waits until it is ready; spans go to `collector`, if there is one.
+    pub async fn start(dir: &Path, collector: Option<String>) -> anyhow::Result<Self> {
         stack::reset(dir)?;
         let options = Options { for_load: true, progress: Progress::Stderr, ..Options::new(dir) };
         let stack = Stack::start(options).await?;
@@ -38,7 +39,7 @@ impl Store {
         storectl::topics::create(&endpoints.kafka_bootstrap, "", storectl::topics::PARTITIONS)
             .await
             .context("cannot create the topics")?;
-        let mut store = Self { stack: Some(stack), dir: dir.to_owned(), programs: Vec::new() };
+        let mut store = Self { stack: Some(stack), dir: dir.to_owned(), collector, programs: Vec::new() };
         for (name, has_database) in PROGRAMS {
             let started = store.spawn(name, has_database, &endpoints).await;
             if let Err(error) = started {
@@ -71,6 +72,9 @@ impl Store {
             .env("KAFKA_BOOTSTRAP", &endpoints.kafka_bootstrap)
             .env("REGISTRY_URL", &endpoints.registry_url);
         command.env("GATEWAY_LEDGER", logs.join("ledger.jsonl")).env("MAIL_DIR", logs.join("mail"));
+        if let Some(collector) = &self.collector {
+            command.env("OTEL_EXPORTER_OTLP_ENDPOINT", collector);
+        }
         if let Some(gateway) = self.programs.first() {
             command.env("GATEWAY_URL", &gateway.url);
         }

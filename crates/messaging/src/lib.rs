@@ -24,7 +24,7 @@ mod runtime;
 mod settings;
 mod status;
 pub mod tail;
-pub mod trace;
+mod trace;
 
 pub use effects::{Effects, IntentChange, NewIntent, Outgoing};
 pub use handler::{Handler, Intent, Metadata, Perform, Received, Refused, Repository, Retry, Worker};
@@ -32,6 +32,6 @@ pub use intents::{OpenIntent, lock_open};
 pub use outbox::{Cause, Decided, Outbox, Unsent};
 pub use postgres::StoreError;
 pub use runtime::Runtime;
-pub use settings::Settings;
+pub use settings::{Settings, TraceMode};
 pub use status::{Part, Silent, Status};
-pub use trace::TraceContext;
+pub use trace::{Step, TraceContext};

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 
 use crate::postgres::outbox::KnownSchemas;
 use crate::postgres::{intent, outbox};
+use crate::trace::{Spans, Step};
 use crate::{Effects, Metadata, StoreError, TraceContext};
 
 /// What made a decision happen.
@@ -25,9 +26,15 @@ impl Cause {
         Self { event: None, trace: TraceContext::current() }
     }
 
-    /// An event that arrived, handled in the current span.
+    /// An event that arrived, as its trace came with it.
     pub fn event(metadata: &Metadata) -> Self {
-        Self { event: Some(metadata.id), trace: TraceContext::current() }
+        Self { event: Some(metadata.id), trace: metadata.trace.clone() }
+    }
+
+    /// The same cause, from the span of one step on.
+    #[must_use]
+    pub fn within(self, step: &Step) -> Self {
+        Self { trace: step.trace(), ..self }
     }
 }
 
@@ -55,8 +62,9 @@ pub struct Unsent {
 }
 
 /// Writes effects next to the state, and wakes the loops that carry them out.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Outbox {
+    spans: Spans,
     events: Arc<Notify>,
     compacted: Arc<Notify>,
     intents: Arc<Notify>,
@@ -64,9 +72,15 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// An outbox of its own: one per service and process.
-    pub fn new() -> Self {
-        Self::default()
+    /// The outbox of `service`: one per service and process.
+    pub fn of(service: &'static str) -> Self {
+        Self {
+            spans: Spans::of(service),
+            events: Arc::default(),
+            compacted: Arc::default(),
+            intents: Arc::default(),
+            schemas: Arc::default(),
+        }
     }
 
     /// Writes the effects of one decision. The aggregates' rows must be locked by this transaction: their order is the order of ids.
@@ -86,7 +100,7 @@ impl Outbox {
         connection: &mut PgConnection,
         decided: Vec<Decided<E>>,
     ) -> Result<Unsent, StoreError> {
-        outbox::insert(connection, &decided, &self.schemas).await?;
+        self.append(connection, &decided).await?;
         intent::change(connection, &decided).await?;
         let topics = || decided.iter().flat_map(|one| &one.effects.events).map(|one| one.event.topic());
         Ok(Unsent {
@@ -94,6 +108,26 @@ impl Outbox {
             compacted: topics().any(E::is_compacted),
             intents: decided.iter().any(|one| !one.effects.intents.is_empty()),
         })
+    }
+
+    async fn append<E: Event>(
+        &self,
+        connection: &mut PgConnection,
+        decided: &[Decided<E>],
+    ) -> Result<(), StoreError> {
+        let events =
+            || decided.iter().flat_map(|one| one.effects.events.iter().map(move |event| (&one.cause, event)));
+        let rows = events().count();
+        let steps: Vec<Step> =
+            events().map(|(cause, event)| self.spans.appending(cause, event, rows)).collect();
+        let appended =
+            outbox::insert(connection, decided, steps.iter().map(Step::trace), &self.schemas).await;
+        if appended.is_err() {
+            for step in &steps {
+                step.failed("database");
+            }
+        }
+        appended
     }
 
     /// Tells relay and intent worker that there may be something. Cheap; after the commit.

@@ -6,7 +6,8 @@ use kernel::{Clock, Ids};
 use sqlx::PgPool;
 
 use crate::status::Troubles;
-use crate::{Outbox, Part, Settings, Status};
+use crate::trace::{Spans, Step};
+use crate::{Cause, Outbox, Part, Settings, Status};
 
 /// A service as messaging sees it. Cheap to clone; one per service and process.
 #[derive(Clone)]
@@ -25,6 +26,7 @@ pub struct Runtime {
     pub ids: Arc<dyn Ids>,
     /// The way out.
     pub outbox: Outbox,
+    pub(crate) spans: Spans,
     troubles: Arc<Troubles>,
 }
 
@@ -46,7 +48,8 @@ impl Runtime {
             settings: Arc::new(settings),
             clock,
             ids,
-            outbox: Outbox::new(),
+            outbox: Outbox::of(service),
+            spans: Spans::of(service),
             troubles: Arc::new(Troubles::new(status)),
         }
     }
@@ -55,6 +58,11 @@ impl Runtime {
     #[must_use]
     pub fn over(&self, pool: PgPool) -> Self {
         Self { pool, ..self.clone() }
+    }
+
+    /// Begins the span of a decision that no record asked for: of a request, of a timer.
+    pub fn deciding(&self, name: &'static str, cause: &Cause, order_id: impl std::fmt::Display) -> Step {
+        self.spans.deciding(name, &cause.trace, order_id)
     }
 
     /// Tells the service how `part` is to `by`, a loop or a partition; `None`: well.

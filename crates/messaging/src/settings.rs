@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::core::Backoff;
 
@@ -55,6 +55,19 @@ pub struct Settings {
     /// Days an event id is remembered by the inbox
     #[arg(long, env = "INBOX_DAYS", default_value_t = 7, value_parser = clap::value_parser!(i32).range(1..=365))]
     pub inbox_days: i32,
+    /// How a consumer goes on with the trace of a record: as its parent (one trace an order), or in a trace of its own with a link to it
+    #[arg(long, env = "TRACE_MODE", value_enum, default_value_t = TraceMode::Parent)]
+    pub trace_mode: TraceMode,
+}
+
+/// How a consumer goes on with the trace of a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TraceMode {
+    /// The sender's span is the parent: one trace an order.
+    #[default]
+    Parent,
+    /// A trace of its own, with a link to the sender's span.
+    Link,
 }
 
 impl Settings {
@@ -76,6 +89,7 @@ impl Settings {
             intent_calls_max: 128,
             intent_lease_ms: 10_000,
             inbox_days: 7,
+            trace_mode: TraceMode::Parent,
         }
     }
 

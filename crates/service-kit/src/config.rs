@@ -138,11 +138,98 @@ pub struct TelemetryArgs {
     /// What is logged, in the syntax of tracing's EnvFilter, such as info,order=debug
     #[arg(long, env = "RUST_LOG", default_value = "info", value_parser = parse_filter)]
     pub log: String,
+
+    /// Where its spans go.
+    #[command(flatten)]
+    pub traces: TracesArgs,
 }
 
 impl Default for TelemetryArgs {
     fn default() -> Self {
-        Self { log_format: LogFormat::Auto, log: "info".to_owned() }
+        Self { log_format: LogFormat::Auto, log: "info".to_owned(), traces: TracesArgs::default() }
+    }
+}
+
+/// Where spans go. The variables are OpenTelemetry's own; `OTEL_EXPORTER_OTLP_HEADERS`, `…_TIMEOUT`, `OTEL_BSP_*` and
+/// `OTEL_RESOURCE_ATTRIBUTES` are read by its library.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Traces")]
+pub struct TracesArgs {
+    /// Collector that takes spans by OTLP/gRPC, such as http://127.0.0.1:4317 [default: none, nothing is recorded]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_parser = parse_collector)]
+    pub otlp_endpoint: Option<String>,
+
+    /// Another one for spans
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value_parser = parse_collector)]
+    pub otlp_traces_endpoint: Option<String>,
+
+    /// How spans are sent; none: not at all, whatever the endpoint
+    #[arg(long, env = "OTEL_TRACES_EXPORTER", value_enum, default_value_t = Exporter::Otlp)]
+    pub traces_exporter: Exporter,
+
+    /// Which traces are recorded; parentbased_*: as the caller decided, and for those without a caller as named
+    #[arg(long, env = "OTEL_TRACES_SAMPLER", value_enum, default_value_t = SamplerName::ParentbasedAlwaysOn)]
+    pub traces_sampler: SamplerName,
+
+    /// Share of the traces, for the samplers named traceidratio
+    #[arg(long, env = "OTEL_TRACES_SAMPLER_ARG", default_value_t = 1.0, value_parser = parse_share)]
+    pub traces_sampler_arg: f64,
+}
+
+impl Default for TracesArgs {
+    fn default() -> Self {
+        Self {
+            otlp_endpoint: None,
+            otlp_traces_endpoint: None,
+            traces_exporter: Exporter::Otlp,
+            traces_sampler: SamplerName::ParentbasedAlwaysOn,
+            traces_sampler_arg: 1.0,
+        }
+    }
+}
+
+/// How spans are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Exporter {
+    /// OTLP over gRPC.
+    Otlp,
+    /// Not at all.
+    None,
+}
+
+/// Samplers, by the names OpenTelemetry gives them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum SamplerName {
+    /// Every trace.
+    AlwaysOn,
+    /// None.
+    AlwaysOff,
+    /// A share, by the id of the trace.
+    Traceidratio,
+    /// As the caller decided; without one every trace.
+    ParentbasedAlwaysOn,
+    /// As the caller decided; without one none.
+    ParentbasedAlwaysOff,
+    /// As the caller decided; without one a share.
+    ParentbasedTraceidratio,
+}
+
+fn parse_collector(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
+    match host {
+        Some(host) if !host.is_empty() && text.parse::<axum::http::Uri>().is_ok() => Ok(text.to_owned()),
+        _ => {
+            Err("expected http://host:port of a collector's OTLP/gRPC (4317 as a rule; no TLS yet)"
+                .to_owned())
+        }
+    }
+}
+
+fn parse_share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("expected a share from 0 to 1".to_owned()),
     }
 }
 

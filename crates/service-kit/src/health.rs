@@ -61,6 +61,9 @@ pub struct HealthReport {
     pub dependencies: BTreeMap<&'static str, DependencyHealth>,
 }
 
+/// How a dependency is before anybody has looked.
+const UNSEEN: &str = "not seen yet";
+
 /// The dependencies of one service; clones share them.
 #[derive(Clone, Debug)]
 pub struct Health {
@@ -86,7 +89,7 @@ impl Health {
     /// Adds a dependency; it counts as failing until its reporter says otherwise.
     pub fn dependency(&self, name: &'static str, importance: Importance) -> Reporter {
         let reporter = Reporter { health: self.clone(), name, importance };
-        self.write(name, reporter.failing("not seen yet".to_owned()));
+        self.write(name, reporter.failing(UNSEEN.to_owned()));
         reporter
     }
 
@@ -116,11 +119,12 @@ impl Health {
         let up = if new.status == Status::Ok { 1.0 } else { 0.0 };
         metrics::gauge!("dependency_up", "service" => self.service, "dependency" => name).set(up);
         let (service, detail) = (self.service, new.detail.unwrap_or_default());
-        match (old.map(|old| old.status), new.status) {
-            (None, _) => {}
-            (Some(old), new) if old == new => {}
-            (Some(_), Status::Ok) => tracing::info!(service, dependency = name, "a dependency works"),
-            (Some(_), Status::Degraded | Status::Down) => {
+        let Some(old) = old else { return };
+        let is_first = old.detail.as_deref() == Some(UNSEEN);
+        match new.status {
+            status if status == old.status && !is_first => {}
+            Status::Ok => tracing::info!(service, dependency = name, "a dependency works"),
+            Status::Degraded | Status::Down => {
                 tracing::warn!(service, dependency = name, detail, "a dependency fails");
             }
         }

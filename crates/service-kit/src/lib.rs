@@ -17,6 +17,7 @@ pub mod program;
 pub mod server;
 pub mod telemetry;
 pub mod trace;
+pub mod traces;
 
 #[cfg(test)]
 mod tests;

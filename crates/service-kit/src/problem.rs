@@ -204,7 +204,8 @@ impl IntoResponse for Problem {
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
         if crate::database::is_outage(&error) {
-            tracing::warn!(error = %chain(&error), "the database is away");
+            // Told once, by who watches the database; here it would be a line a request.
+            tracing::debug!(error = %chain(&error), "the database is away");
             Self::unavailable(RETRY_AFTER, "the database is away; nothing was changed that was not answered")
         } else {
             Self::internal(error)

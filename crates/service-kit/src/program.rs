@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::TelemetryArgs;
-use crate::telemetry;
+use crate::{telemetry, traces};
 
 /// Runs a program to its end. SIGTERM or Ctrl-C cancels the token; a second one ends the process at once. An error is
 /// printed as one sentence with its causes, exit code 1.
@@ -28,16 +28,17 @@ pub fn run<F: Future<Output = anyhow::Result<()>>>(
     telemetry: &TelemetryArgs,
     program: impl FnOnce(CancellationToken) -> F,
 ) -> ExitCode {
-    telemetry::init(service, telemetry);
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)
         .and_then(|runtime| {
             let outcome = runtime.block_on(async {
+                telemetry::init(service, telemetry);
                 let shutdown = on_signal()?;
                 program(shutdown).await
             });
+            traces::end();
             // Blocking work that hangs must not keep the process.
             runtime.shutdown_background();
             outcome

@@ -9,16 +9,16 @@ use std::sync::OnceLock;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use opentelemetry::global;
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::config::{LogFormat, TelemetryArgs};
+use crate::traces;
 
 /// Buckets of every `…_seconds` histogram: one request and a whole saga fit on it.
 const SECONDS: &[f64] =
@@ -26,22 +26,31 @@ const SECONDS: &[f64] =
 /// Buckets of every `…_records` histogram: sizes of batches.
 const RECORDS: &[f64] = &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0];
 
-/// Installs logs, trace ids and the W3C propagator for the process; spans get real trace ids, nothing is exported yet.
-/// Does nothing when called again.
+/// Installs logs, traces and the W3C propagator for the process. Inside a runtime. Does nothing when called again.
 pub fn init(service: &'static str, args: &TelemetryArgs) {
+    init_to(service, args, std::io::stderr);
+}
+
+/// The same, with logs written elsewhere than to standard error.
+pub fn init_to<W>(service: &'static str, args: &TelemetryArgs, logs: W)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     static DONE: OnceLock<()> = OnceLock::new();
     DONE.get_or_init(|| {
-        let provider = SdkTracerProvider::builder()
-            .with_resource(Resource::builder().with_service_name(service).build())
-            .build();
+        let provider = traces::provider(service, &args.traces);
         let tracer = provider.tracer("counterflow");
         global::set_tracer_provider(provider);
         global::set_text_map_propagator(TraceContextPropagator::new());
         // Its own filter: turning logs down must not take the trace ids away.
         let spans = tracing_opentelemetry::layer()
             .with_tracer(tracer)
+            .with_location(false)
+            .with_threads(false)
+            .with_target(false)
+            .with_tracked_inactivity(false)
             .with_filter(filter_fn(|metadata| metadata.is_span() && *metadata.level() <= LevelFilter::INFO));
-        let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        let logs = tracing_subscriber::fmt::layer().with_writer(logs);
         let terminal = std::io::stderr().is_terminal();
         let logs = match args.log_format {
             LogFormat::Text => logs.with_ansi(terminal).boxed(),

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
 use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
 use opentelemetry::trace::{TraceContextExt as _, TraceId};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -25,6 +25,14 @@ pub(crate) fn adopt(span: &Span, headers: &HeaderMap) -> TraceId {
         .into_iter()
         .find(|id| *id != TraceId::INVALID)
         .unwrap_or_else(|| RandomIdGenerator::default().new_trace_id())
+}
+
+/// `traceresponse` (W3C Trace Context, level 2 draft): the trace and the span a caller finds its request in.
+pub(crate) fn response_header(span: &Span) -> Option<HeaderValue> {
+    let context = span.context();
+    let span = context.span().span_context().clone();
+    let (trace, id, flags) = (span.trace_id(), span.span_id(), span.trace_flags().to_u8());
+    span.is_valid().then(|| HeaderValue::try_from(format!("00-{trace}-{id}-{flags:02x}")).ok())?
 }
 
 /// Runs `work` as part of `trace`.

@@ -1,6 +1,7 @@
 //! What tests of several crates share: the real parts with topics and databases of one's own, faults between a program and
 //! a part, and waiting without sleeping.
 
+pub mod collector;
 pub mod database;
 pub mod leftovers;
 pub mod parts;
@@ -10,6 +11,7 @@ pub mod smtp;
 pub mod topics;
 pub mod wait;
 
+pub use collector::Collector;
 pub use database::Database;
 pub use leftovers::Leftovers;
 pub use parts::Parts;

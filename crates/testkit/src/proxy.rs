@@ -25,6 +25,7 @@ pub struct Proxy {
     address: SocketAddr,
     way: watch::Sender<Way>,
     held: Arc<AtomicUsize>,
+    turned_away: Arc<AtomicUsize>,
     accepting: AbortHandle,
 }
 
@@ -42,14 +43,16 @@ impl Proxy {
     async fn start(upstream: &str, kafka: bool) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let (way, held) = (watch::Sender::new(Way::Open), Arc::<AtomicUsize>::default());
+        let way = watch::Sender::new(Way::Open);
+        let (held, turned_away) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
         let route = Route {
             upstream: upstream.to_owned(),
             naming: kafka.then(|| Naming::new(upstream, address.port())).flatten(),
             gate: Gate { way: way.subscribe(), held: held.clone() },
+            turned_away: turned_away.clone(),
         };
         let accepting = tokio::spawn(accept(listener, route)).abort_handle();
-        Ok(Self { address, way, held, accepting })
+        Ok(Self { address, way, held, turned_away, accepting })
     }
 
     /// `127.0.0.1:PORT`.
@@ -70,6 +73,11 @@ impl Proxy {
     /// How many pieces wait to be passed on.
     pub fn held(&self) -> usize {
         self.held.load(Ordering::SeqCst)
+    }
+
+    /// How many came while the way was cut.
+    pub fn turned_away(&self) -> usize {
+        self.turned_away.load(Ordering::SeqCst)
     }
 
     /// Passes every piece on this much later.
@@ -94,6 +102,7 @@ struct Route {
     upstream: String,
     naming: Option<Naming>,
     gate: Gate,
+    turned_away: Arc<AtomicUsize>,
 }
 
 /// What every piece goes through.
@@ -113,6 +122,9 @@ async fn accept(listener: TcpListener, route: Route) {
 
 async fn serve(client: TcpStream, mut route: Route) -> io::Result<()> {
     let mut watched = route.gate.way.clone();
+    if *watched.borrow() == Way::Cut {
+        route.turned_away.fetch_add(1, Ordering::SeqCst);
+    }
     let connected = async {
         route.gate.pass().await?;
         let server = TcpStream::connect(&route.upstream).await?;

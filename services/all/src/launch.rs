@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use kernel::Ids as _;
 use kernel::clock::SystemIds;
-use messaging::Settings;
+use messaging::{Settings, TraceMode};
 use order::config::OrderArgs;
 use service_kit::Running;
 use service_kit::config::{CorsArgs, DatabaseArgs, HttpArgs, Secret, TelemetryArgs};
@@ -33,6 +33,8 @@ pub struct Plan {
     pub smtp_url: Option<String>,
     /// Which web pages may call.
     pub cors: CorsArgs,
+    /// How consumers go on with traces.
+    pub trace_mode: TraceMode,
 }
 
 /// The ports of the services, in the order of [`Plan::ports`].
@@ -155,7 +157,12 @@ impl Store {
     pub fn settings(&self) -> Settings {
         let endpoints = &self.plan.endpoints;
         let topic_prefix = self.plan.topic_prefix.clone();
-        Settings { topic_prefix, ..Settings::new(&endpoints.kafka_bootstrap, &endpoints.registry_url) }
+        let trace_mode = self.plan.trace_mode;
+        Settings {
+            topic_prefix,
+            trace_mode,
+            ..Settings::new(&endpoints.kafka_bootstrap, &endpoints.registry_url)
+        }
     }
 
     /// The database of a service, as it is given to the service.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use kernel::Ids as _;
 use kernel::clock::SystemIds;
+use messaging::TraceMode;
 use order::config::OrderArgs;
 use service_kit::config::CorsArgs;
 use stack::{Options, Ports, Progress, Stack};
@@ -31,6 +32,7 @@ pub async fn keep_running(dir: &Path, shutdown: CancellationToken) -> anyhow::Re
         orders: OrderArgs::default(),
         smtp_url: None,
         cors: CorsArgs::default(),
+        trace_mode: TraceMode::Parent,
     };
     let outcome = serve(plan, shutdown).await;
     stack.stop().await?;

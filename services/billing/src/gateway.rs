@@ -7,6 +7,7 @@ use messaging::{Retry, TraceContext};
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Client, Response, StatusCode, Url, redirect};
 use serde::{Deserialize, Serialize};
+use tracing::{Instrument as _, Span, field};
 
 use crate::config::GatewayArgs;
 use crate::domain::{Answer, Call, Code, Operation, Reference};
@@ -76,11 +77,11 @@ impl GatewayError {
         let after = match &self {
             Self::NoAnswer { .. } | Self::Ill { .. } => {
                 let cause = std::error::Error::source(&self);
-                tracing::warn!(order.id = %order_id, error = %self, cause, "a call will be made again");
+                tracing::debug!(%order_id, error = %self, cause, "a call will be made again");
                 None
             }
             Self::Misunderstood { .. } | Self::Unreadable { .. } | Self::RefundRefused { .. } => {
-                tracing::error!(order.id = %order_id, error = %self, "a call needs somebody's help");
+                tracing::error!(%order_id, error = %self, "a call needs somebody's help");
                 Some(HELPLESS_PAUSE)
             }
         };
@@ -139,6 +140,22 @@ impl HttpGateway {
         Ok(Self { client, base_url: args.gateway_url.clone() })
     }
 
+    fn span(&self, operation: &'static str) -> Span {
+        tracing::info_span!(
+            "gateway",
+            otel.name = format!("POST /{operation}"),
+            otel.kind = "client",
+            otel.status_code = field::Empty,
+            service.name = "billing",
+            http.request.method = "POST",
+            http.response.status_code = field::Empty,
+            url.template = format!("/{operation}"),
+            server.address = self.base_url.host_str(),
+            server.port = self.base_url.port_or_known_default(),
+            error.type = field::Empty,
+        )
+    }
+
     async fn request(&self, order_id: OrderId, call: &Call) -> Result<Answer, GatewayError> {
         let operation = call.operation();
         let no_answer =
@@ -149,16 +166,18 @@ impl HttpGateway {
             Call::Authorize { payment_token, .. } => Some(payment_token.expose()),
             Call::Capture { .. } | Call::Void { .. } | Call::Refund { .. } => None,
         };
+        let span = Span::current();
         let response = self
             .client
             .post(url)
-            .headers(trace_headers(&TraceContext::current()))
+            .headers(trace_headers(&TraceContext::of(&span)))
             .header("idempotency-key", format!("{order_id}:{operation}"))
             .json(&Request { order_id, amount: call.amount(), payment_token })
             .send()
             .await
             .map_err(no_answer)?;
         let status = response.status();
+        span.record("http.response.status_code", status.as_u16());
         match status {
             StatusCode::OK => read(operation, &whole(operation, response).await?),
             StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS => {
@@ -174,7 +193,12 @@ impl PaymentGateway for HttpGateway {
     async fn call(&self, order_id: OrderId, call: &Call) -> Result<Answer, GatewayError> {
         let operation = call.operation().name();
         let started = Instant::now();
-        let result = self.request(order_id, call).await;
+        let span = self.span(operation);
+        let result = self.request(order_id, call).instrument(span.clone()).await;
+        if let Err(error) = &result {
+            span.record("error.type", error.kind());
+            span.record("otel.status_code", "ERROR");
+        }
         let outcome = match &result {
             Ok(Answer::Declined { .. } | Answer::CaptureRefused { .. } | Answer::VoidRefused) => "declined",
             Ok(_) => "approved",

@@ -8,7 +8,7 @@ use kernel::Clock;
 use messaging::{Intent, Perform, Retry};
 use sqlx::PgPool;
 use tokio::time::Instant;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, field};
 
 use crate::consumer::{Concluded, Email};
 use crate::domain::{Contact, Letter, Outcome};
@@ -36,8 +36,7 @@ pub struct Sender<M> {
 impl<M: Mailer> Perform<Email> for Sender<M> {
     async fn perform(&self, intent: &Intent) -> Result<Concluded, Retry> {
         let letter = Letter::deserialize_from(intent)?;
-        let span = tracing::info_span!("email.mailer.send", order.id = %letter.order_id, mail.kind = letter.kind().name());
-        let outcome = self.send(&letter, intent.attempts).instrument(span).await?;
+        let outcome = self.send(&letter, intent.attempts).await?;
         Ok(Concluded { letter, outcome })
     }
 }
@@ -66,8 +65,21 @@ impl<M: Mailer> Sender<M> {
     async fn call(&self, letter: &Letter, mail: &lettre::Message) -> Result<Outcome, Retry> {
         let message_id = self.stationery.message_id(letter);
         let started = Instant::now();
-        let answer = self.mailer.send(mail, &message_id).await;
+        let span = tracing::info_span!(
+            "mailer",
+            otel.name = format!("send {}", letter.kind().name()),
+            otel.kind = "client",
+            otel.status_code = field::Empty,
+            service.name = "email",
+            network.protocol.name = "smtp",
+            error.type = field::Empty,
+        );
+        let answer = self.mailer.send(mail, &message_id).instrument(span.clone()).await;
         let outcome = answer.as_ref().map_or_else(SendError::label, |()| "sent");
+        if answer.is_err() {
+            span.record("error.type", outcome);
+            span.record("otel.status_code", "ERROR");
+        }
         metrics::counter!("smtp_calls_total", "service" => "email", "outcome" => outcome).increment(1);
         metrics::histogram!("smtp_call_duration_seconds", "service" => "email").record(started.elapsed());
         match answer {

@@ -50,7 +50,7 @@ impl Sweeper {
                     Ok(Outcome::Swept(_)) => continue,
                     Ok(Outcome::Idle) => {}
                     Err(error) => {
-                        tracing::warn!(
+                        tracing::debug!(
                             error = &error as &dyn std::error::Error,
                             "cannot sweep, trying again"
                         );
@@ -100,9 +100,10 @@ impl Sweeper {
         let mut decided: Vec<Decided<Event>> = Vec::new();
         for tracked in loaded.orders.values_mut() {
             // Decided under the lock: a reply may have come between the look and the lock.
+            let deciding = self.runtime.deciding("decide deadline", &Cause::default(), tracked.order.id);
             if let Ok(decision) = tracked.order.decide(Trigger::Deadline, now) {
                 let effects = effects::carry_out(tracked, decision, self.runtime.ids.as_ref());
-                decided.push(Decided { effects, at: now, cause: Cause::request() });
+                decided.push(Decided { effects, at: now, cause: Cause::default().within(&deciding) });
             }
         }
         Store.save(&mut transaction, loaded).await?;

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use futures::FutureExt as _;
 use kernel::EventId;
 use sqlx::PgConnection;
-use tracing::info_span;
 
 use super::Shared;
 use super::committer::Share;
@@ -39,7 +38,8 @@ struct Done<H: Handler> {
     keys: BTreeSet<H::Key>,
     decisions: Option<Decisions<H::Event>>,
     duplicates: usize,
-    parked: Vec<(String, i32, ParkedKind)>,
+    /// Share and record, by their numbers, and why.
+    parked: Vec<(usize, usize, ParkedKind)>,
     unsent: Unsent,
 }
 
@@ -117,6 +117,8 @@ impl<H: Handler, R: Repository<H>> Batch<'_, H, R> {
         let events: Vec<&Received<H::Event>> = handled.iter().map(|(_, received)| *received).collect();
         let ids: Vec<_> = events.iter().map(|one| (one.metadata.id, one.metadata.time)).collect();
         let fresh = inbox::insert(connection, &ids).await?;
+        let known = handled.iter().filter(|(_, received)| !fresh.contains(&received.metadata.id));
+        known.for_each(|(one, _)| one.step.event("duplicate", &[]));
         done.keys = batch::keys(&*self.consumer.handler, &events).map_err(Failure::Refused)?;
         if fresh.is_empty() {
             done.duplicates = events.len();
@@ -135,13 +137,16 @@ impl<H: Handler, R: Repository<H>> Batch<'_, H, R> {
     fn decide(
         &self,
         loaded: &mut H::Loaded,
-        spans: &[Handled<'_, H::Event>],
+        handled: &[Handled<'_, H::Event>],
         events: &[&Received<H::Event>],
         fresh: BTreeSet<EventId>,
     ) -> Result<Decisions<H::Event>, Parking> {
         let Shared { runtime, handler, .. } = self.consumer;
-        let mut around = |index: usize, decide: &mut dyn FnMut() -> _| self.in_span(spans[index], decide);
-        batch::decide(&**handler, loaded, events, fresh, runtime.clock.now(), &*runtime.ids, &mut around)
+        let cause = |index: usize| {
+            let (one, received) = handled[index];
+            Cause::event(&received.metadata).within(&one.step)
+        };
+        batch::decide(&**handler, loaded, events, fresh, runtime.clock.now(), &*runtime.ids, cause)
     }
 
     /// What is to become of each record of each share.
@@ -164,51 +169,26 @@ impl<H: Handler, R: Repository<H>> Batch<'_, H, R> {
 
     fn handled<'a>(&'a self, fates: &[Vec<Fate>]) -> Vec<Handled<'a, H::Event>> {
         let each = self.shares.iter().zip(fates);
-        each.flat_map(|(share, fates)| share.records.iter().zip(fates).map(move |one| (share, one)))
-            .filter_map(|(share, (one, fate))| match (&one.record.content, fate) {
-                (Content::Event(received), Fate::Handle(_)) => Some((share, &**received)),
+        each.flat_map(|(share, fates)| share.records.iter().zip(fates))
+            .filter_map(|(one, fate)| match (&one.record.content, fate) {
+                (Content::Event(received), Fate::Handle(_)) => Some((one, &**received)),
                 _ => None,
             })
             .collect()
-    }
-
-    /// Runs a decision inside a span that continues the event's trace; what it publishes continues it further.
-    fn in_span<T>(
-        &self,
-        (share, received): Handled<'_, H::Event>,
-        decide: &mut dyn FnMut() -> T,
-    ) -> (T, Cause) {
-        let metadata = &received.metadata;
-        let name = kernel::Event::name(&received.event);
-        let span = info_span!(
-            "messaging.consume",
-            otel.name = format!("{}.consume.{}", self.consumer.runtime.service, snake(name)),
-            otel.kind = "consumer",
-            messaging.system = "kafka",
-            messaging.operation.type = "process",
-            messaging.destination.name = share.topic,
-            messaging.destination.partition.id = share.partition,
-            messaging.message.id = %metadata.id,
-            order_id = metadata.correlation,
-        );
-        metadata.trace.adopt(&span);
-        let _entered = span.enter();
-        let decided = decide();
-        (decided, Cause::event(metadata))
     }
 
     async fn park_those(
         &self,
         connection: &mut PgConnection,
         fates: &[Vec<Fate>],
-    ) -> Result<Vec<(String, i32, ParkedKind)>, StoreError> {
+    ) -> Result<Vec<(usize, usize, ParkedKind)>, StoreError> {
         let now = self.consumer.runtime.clock.now();
         let mut parked = Vec::new();
-        for (share, fates) in self.shares.iter().zip(fates) {
-            for (one, fate) in share.records.iter().zip(fates) {
+        for (number, (share, fates)) in self.shares.iter().zip(fates).enumerate() {
+            for (record, (one, fate)) in share.records.iter().zip(fates).enumerate() {
                 let Fate::Park(parking) = fate else { continue };
                 dead_letter::insert(connection, letter(share, one, parking), now).await?;
-                parked.push((share.topic.clone(), share.partition, parking.kind));
+                parked.push((number, record, parking.kind));
             }
         }
         Ok(parked)
@@ -226,9 +206,24 @@ impl<H: Handler, R: Repository<H>> Batch<'_, H, R> {
         for (reason, times) in done.decisions.iter().flat_map(|decisions| &decisions.ignored) {
             metrics::count_by(metrics::IGNORED, service, "reason", reason, *times);
         }
-        for (topic, partition, kind) in &done.parked {
-            metrics::count_by(metrics::PARKED, service, "kind", kind.as_str(), 1);
-            tracing::warn!(service, topic, partition, kind = kind.as_str(), "a record is parked");
+        for &(share, record, kind) in &done.parked {
+            let (share, kind) = (&self.shares[share], kind.as_str());
+            let Pending { raw, step, .. } = &share.records[record];
+            step.failed("parked");
+            step.event("parked", &[("counterflow.parked.kind", kind.into())]);
+            metrics::count_by(metrics::PARKED, service, "kind", kind, 1);
+            let (topic, partition, offset) = (&share.topic, share.partition, raw.offset);
+            let (correlation, trace) = (raw.header("ce_correlationid"), step.trace());
+            tracing::warn!(
+                service,
+                topic,
+                partition,
+                offset,
+                kind,
+                correlation,
+                trace_id = trace.trace_id(),
+                "a record is parked"
+            );
         }
         let records = self.shares.iter().flat_map(|share| &share.records);
         let unknown = records.filter(|one| matches!(one.record.content, Content::Unknown(_))).count();
@@ -236,8 +231,8 @@ impl<H: Handler, R: Repository<H>> Batch<'_, H, R> {
     }
 }
 
-/// An event to be handled, and the share it came with.
-type Handled<'a, E> = (&'a Share<E>, &'a Received<E>);
+/// A record to be handled, and the event it is.
+type Handled<'a, E> = (&'a Pending<E>, &'a Received<E>);
 
 fn moved<E>(share: &Share<E>) -> Move<'_> {
     let last = share.records.last();
@@ -272,17 +267,4 @@ fn letter<'a, E: kernel::Event>(
         parking,
         attempts: share.attempts,
     }
-}
-
-/// `counterflow.orders.OrderCreated` → `order_created`.
-fn snake(name: &str) -> String {
-    let short = name.rsplit('.').next().unwrap_or(name);
-    let mut text = String::with_capacity(short.len() + 4);
-    for (index, letter) in short.char_indices() {
-        if letter.is_ascii_uppercase() && index > 0 {
-            text.push('_');
-        }
-        text.push(letter.to_ascii_lowercase());
-    }
-    text
 }

@@ -90,11 +90,13 @@ mod tests {
     use super::*;
     use crate::core::batch::{Content, Record};
     use crate::kafka::wire::Raw;
+    use crate::{Step, TraceContext};
 
     fn ready(partition: i32, records: usize) -> Ready<EventId> {
         let pending = |offset| Pending {
             raw: Raw { offset, key: None, value: None, headers: Vec::new(), timestamp_ms: None },
             record: Record { offset, key: None, content: Content::Unknown(Uuid::nil().to_string()) },
+            step: Step::Unseen(TraceContext::default()),
         };
         let share = Share {
             topic: "orders".into(),

@@ -14,6 +14,7 @@ use crate::core::Verdict;
 use crate::core::batch::Record;
 use crate::core::consumer::{Next, Outcome, Partition, Position};
 use crate::kafka::wire::{Raw, decode};
+use crate::trace::Step;
 use crate::{Handler, Part, Repository, metrics};
 
 /// Why a partition's task ended.
@@ -48,6 +49,8 @@ pub struct Task<H: Handler, R> {
 pub(super) struct Pending<E> {
     pub(super) raw: Raw,
     pub(super) record: Record<E>,
+    /// Its span: from here until it is committed.
+    pub(super) step: Step,
 }
 
 impl<H: Handler, R: Repository<H>> Task<H, R> {
@@ -95,6 +98,7 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
                 Err(ended) => return ended,
             };
             self.report(&outcome);
+            note(&share, &outcome);
             let (count, end) = (share.records.len(), share.end());
             pending = later;
             if outcome == Outcome::Committed {
@@ -192,6 +196,7 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
         let mut pending = Vec::with_capacity(raws.len());
         let mut failures = 0_u32;
         for raw in raws {
+            let step = runtime.spans.processing(&runtime.settings, &self.topic, self.partition, &raw);
             let record = loop {
                 match decode(&self.shared.registry, &self.topic, &raw).await {
                     Ok(record) => break record,
@@ -199,6 +204,7 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
                         failures = failures.saturating_add(1);
                         runtime.report(Part::Registry, &self.name, Some(&error.to_string()));
                         metrics::count_by(metrics::RETRIES, runtime.service, "loop", "registry", 1);
+                        step.event("retry", &[("error.type", "registry".into())]);
                         tracing::debug!(service = runtime.service, verdict = ?Verdict::Outage, %error, "the partition waits");
                         let wait = runtime.settings.backoff().after(failures, 1.0);
                         self.stop.run_until_cancelled(tokio::time::sleep(wait)).await?;
@@ -209,8 +215,24 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
                 failures = 0;
                 runtime.report(Part::Registry, &self.name, None);
             }
-            pending.push(Pending { raw, record });
+            pending.push(Pending { raw, record, step });
         }
         Some(pending)
+    }
+}
+
+/// A try that came to nothing, on the span of each record. Its reason is in the log: it may quote what nobody should read here.
+fn note<E>(share: &Share<E>, outcome: &Outcome) {
+    let kind = match outcome {
+        Outcome::Committed => return,
+        Outcome::Moved => "moved",
+        Outcome::Failed(Verdict::Outage, _) => "outage",
+        Outcome::Failed(Verdict::Fault, _) => "fault",
+        Outcome::Refused(_) => "refused",
+        Outcome::Apart => "apart",
+    };
+    for one in &share.records {
+        one.step
+            .event("retry", &[("error.type", kind.into()), ("attempt", i64::from(share.attempts).into())]);
     }
 }

@@ -93,7 +93,7 @@ pub struct Decisions<E> {
 }
 
 /// Decides the events of a batch one after the other. `fresh` are the ids the inbox did not know; each counts once.
-/// `around` runs the decision of the event at an index inside its span and gives the cause for what it publishes.
+/// `cause` is that of what the event at an index makes happen.
 pub fn decide<H: Handler>(
     handler: &H,
     loaded: &mut H::Loaded,
@@ -101,7 +101,7 @@ pub fn decide<H: Handler>(
     mut fresh: BTreeSet<EventId>,
     now: Timestamp,
     ids: &dyn Ids,
-    around: &mut Around<'_, H::Event>,
+    cause: impl Fn(usize) -> Cause,
 ) -> Result<Decisions<H::Event>, Parking> {
     let mut decisions =
         Decisions { decided: Vec::new(), handled: BTreeMap::new(), duplicates: 0, ignored: BTreeMap::new() };
@@ -110,21 +110,15 @@ pub fn decide<H: Handler>(
             decisions.duplicates += 1;
             continue;
         }
-        let (effects, cause) = around(index, &mut || guarded(handler, loaded, received, now, ids));
-        let effects = effects?;
+        let effects = guarded(handler, loaded, received, now, ids)?;
         *decisions.handled.entry(received.event.topic()).or_default() += 1;
         if let Some(reason) = effects.ignored {
             *decisions.ignored.entry(reason).or_default() += 1;
         }
-        decisions.decided.push(Decided { effects, at: now, cause });
+        decisions.decided.push(Decided { effects, at: now, cause: cause(index) });
     }
     Ok(decisions)
 }
-
-/// Runs a decision inside its span.
-pub type Around<'a, E> = dyn FnMut(usize, &mut dyn FnMut() -> Result<Effects<E>, Parking>) -> (Result<Effects<E>, Parking>, Cause)
-    + Send
-    + 'a;
 
 fn guarded<H: Handler>(
     handler: &H,

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
+use opentelemetry::KeyValue;
 use tracing::{Instrument as _, info_span};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use super::jitter;
 use crate::core::{Verdict, panic};
@@ -63,11 +65,12 @@ pub(super) async fn call<W: Worker, R, P: Perform<W>>(
 ) -> Called<W::Outcome> {
     let service = shared.runtime.service;
     let span = info_span!(
-        "messaging.intent",
-        otel.name = format!("{service}.intent.{}", intent.kind),
-        otel.kind = "client",
+        "intent",
+        otel.name = format!("intent {}", intent.kind),
+        service.name = service,
         order_id = intent.key,
         attempt = intent.attempts,
+        trace_id = intent.trace.trace_id(),
     );
     intent.trace.adopt(&span);
     let started = Instant::now();
@@ -77,6 +80,12 @@ pub(super) async fn call<W: Worker, R, P: Perform<W>>(
         tracing::error!(service, kind = intent.kind, reason, "nobody knows what came of a call");
         Err(Retry { reason, after: None, outage: false })
     });
+    if let Err(retry) = &result {
+        let kind = if retry.outage { "outage" } else { "not_yet" };
+        let attributes =
+            vec![KeyValue::new("error.type", kind), KeyValue::new("reason", retry.reason.clone())];
+        span.add_event("retry", attributes);
+    }
     metrics::time(metrics::CALL_SECONDS, service, started.elapsed());
     metrics::count_by(metrics::CALLS, service, "result", if result.is_ok() { "done" } else { "retry" }, 1);
     let cause = Cause { event: intent.causation, trace: TraceContext::of(&span) };

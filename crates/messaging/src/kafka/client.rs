@@ -81,7 +81,7 @@ impl ClientContext for Listener {
         let before = self.brokers_up.swap(up, Ordering::Relaxed);
         self.runtime.report(self.part, CLIENT, (up == 0).then_some("no broker answers"));
         if (up == 0) != (before == 0) {
-            tracing::info!(
+            tracing::debug!(
                 service = self.runtime.service,
                 part = self.part.name(),
                 brokers_up = up,

@@ -51,7 +51,7 @@ impl Raw {
     }
 
     /// The one valid value of a header.
-    fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         let mut found = self.headers.iter().filter(|(key, _)| key == name);
         match (found.next(), found.next()) {
             (Some((_, Some(value))), None) => std::str::from_utf8(value).ok(),
@@ -81,6 +81,14 @@ impl Raw {
         self.headers.iter().map(one).collect()
     }
 
+    /// The trace it belongs to.
+    pub fn trace(&self) -> TraceContext {
+        TraceContext {
+            traceparent: self.header("traceparent").map(ToOwned::to_owned),
+            tracestate: self.header("tracestate").map(ToOwned::to_owned),
+        }
+    }
+
     fn metadata(&self, id: EventId, key: &str) -> Metadata {
         let time = self.header("ce_time").and_then(Timestamp::parse);
         let stamped = || self.timestamp_ms.and_then(|ms| Timestamp::from_micros(ms.saturating_mul(1_000)));
@@ -94,10 +102,7 @@ impl Raw {
                 .unwrap_or(0),
             correlation: self.header("ce_correlationid").unwrap_or(key).to_owned(),
             causation: self.header("ce_causationid").and_then(|text| Uuid::try_parse(text).ok()).map(EventId),
-            trace: TraceContext {
-                traceparent: self.header("traceparent").map(ToOwned::to_owned),
-                tracestate: self.header("tracestate").map(ToOwned::to_owned),
-            },
+            trace: self.trace(),
         }
     }
 }
@@ -188,8 +193,13 @@ pub fn framed(schema_id: u32, datum: &[u8]) -> Vec<u8> {
     value
 }
 
-/// The headers of an outbox row.
-pub fn headers(service: &str, row: &OutboxRow, data_schema: Option<&str>) -> OwnedHeaders {
+/// The headers of an outbox row that is sent in the span `trace`.
+pub fn headers(
+    service: &str,
+    row: &OutboxRow,
+    trace: TraceContext,
+    data_schema: Option<&str>,
+) -> OwnedHeaders {
     let mut fields: BTreeMap<&str, String> = BTreeMap::new();
     fields.insert("ce_specversion", "1.0".into());
     fields.insert("ce_id", row.event_id.to_string());
@@ -203,8 +213,8 @@ pub fn headers(service: &str, row: &OutboxRow, data_schema: Option<&str>) -> Own
         ("ce_dataschema", data_schema.map(ToOwned::to_owned)),
         ("content-type", data_schema.map(|_| "application/avro".to_owned())),
         ("ce_causationid", row.causation.map(|id| id.to_string())),
-        ("traceparent", row.traceparent.clone()),
-        ("tracestate", row.tracestate.clone()),
+        ("traceparent", trace.traceparent),
+        ("tracestate", trace.tracestate),
     ];
     fields.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
     let empty = OwnedHeaders::new_with_capacity(fields.len());

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
-use kernel::{Body, Event, EventId, Timestamp};
+use kernel::{Body, Event, Timestamp};
 use sha2::{Digest, Sha256};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::StoreError;
 use crate::core::shard_of;
 use crate::outbox::Decided;
+use crate::{Outgoing, TraceContext};
 
 /// SHA-256 of a schema's text.
 pub type Fingerprint = [u8; 32];
@@ -58,10 +59,8 @@ pub struct OutboxRow {
     pub correlation: String,
     /// `ce_causationid`.
     pub causation: Option<Uuid>,
-    /// W3C trace context.
-    pub traceparent: Option<String>,
-    /// W3C trace context.
-    pub tracestate: Option<String>,
+    /// Where its trace goes on.
+    pub trace: TraceContext,
 }
 
 #[derive(Default)]
@@ -85,11 +84,11 @@ impl Columns {
     fn push<E: Event>(
         &mut self,
         decided: &Decided<E>,
-        id: EventId,
-        sequence: i64,
-        event: &E,
+        outgoing: &Outgoing<E>,
+        trace: TraceContext,
         fingerprints: &mut HashMap<&'static str, Fingerprint>,
     ) -> Result<(), StoreError> {
+        let event = &outgoing.event;
         let (datum, fingerprint) = match event.encode()? {
             Body::Avro { datum, record } => {
                 let text = E::schema_text_of(record).unwrap_or_default();
@@ -102,32 +101,33 @@ impl Columns {
         self.shard.push(shard_of(&key, E::is_compacted(event.topic())));
         self.topic.push(event.topic());
         self.key.push(key);
-        self.event_id.push(id.0);
+        self.event_id.push(outgoing.id.0);
         self.record.push(event.name());
         self.fingerprint.push(fingerprint);
         self.datum.push(datum);
-        self.sequence.push(sequence);
+        self.sequence.push(outgoing.sequence);
         self.time.push(decided.at.into());
         self.correlation.push(event.correlation());
         self.causation.push(decided.cause.event.map(|id| id.0));
-        self.traceparent.push(decided.cause.trace.traceparent.clone());
-        self.tracestate.push(decided.cause.trace.tracestate.clone());
+        self.traceparent.push(trace.traceparent);
+        self.tracestate.push(trace.tracestate);
         Ok(())
     }
 }
 
-/// Appends the events of a batch in their order, in one statement.
+/// Appends the events of a batch in their order, in one statement; `traces` says where the trace of each goes on.
 pub async fn insert<E: Event>(
     connection: &mut PgConnection,
     decided: &[Decided<E>],
+    traces: impl IntoIterator<Item = TraceContext>,
     known: &KnownSchemas,
 ) -> Result<(), StoreError> {
     let mut columns = Columns::default();
     let mut fingerprints = HashMap::new();
-    for one in decided {
-        for outgoing in &one.effects.events {
-            columns.push(one, outgoing.id, outgoing.sequence, &outgoing.event, &mut fingerprints)?;
-        }
+    let events =
+        decided.iter().flat_map(|one| one.effects.events.iter().map(move |outgoing| (one, outgoing)));
+    for ((one, outgoing), trace) in events.zip(traces) {
+        columns.push(one, outgoing, trace, &mut fingerprints)?;
     }
     if columns.key.is_empty() {
         return Ok(());
@@ -231,8 +231,10 @@ fn row(row: &PgRow) -> Result<OutboxRow, StoreError> {
             time: row.try_get::<OffsetDateTime, _>("time")?.into(),
             correlation: row.try_get("correlation")?,
             causation: row.try_get("causation")?,
-            traceparent: row.try_get("traceparent")?,
-            tracestate: row.try_get("tracestate")?,
+            trace: TraceContext {
+                traceparent: row.try_get("traceparent")?,
+                tracestate: row.try_get("tracestate")?,
+            },
         })
     };
     read().map_err(StoreError::doing("read a row of the outbox"))

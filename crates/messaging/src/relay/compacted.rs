@@ -22,6 +22,7 @@ use crate::kafka::client::{self, Listener};
 use crate::kafka::wire::chain;
 use crate::postgres::outbox::{OutboxRow, exchange};
 use crate::registry::Registry;
+use crate::trace::Step;
 use crate::{Part, Runtime, StoreError, metrics};
 
 const NAME: &str = "compacted topics";
@@ -62,7 +63,7 @@ pub async fn run<E: Event>(
                 }
                 Err(error) => {
                     failures += 1;
-                    relay.report(&error, failures);
+                    relay.report(&error);
                     runtime.settings.backoff().after(failures, 1.0)
                 }
             }
@@ -101,7 +102,11 @@ impl Compacted<'_> {
         let (ready, trouble) = self.with_schema_ids::<E>(rows).await;
         if !ready.is_empty() {
             let publisher = self.publisher()?;
-            if let Err(error) = in_transaction(&publisher, &ready).await {
+            let sending: Vec<Step> = ready.iter().map(|(row, _)| publisher.sending(row)).collect();
+            if let Err(error) = in_transaction(&publisher, &ready, &sending).await {
+                for step in &sending {
+                    step.failed("kafka");
+                }
                 self.abandon().await;
                 return Err(error);
             }
@@ -178,29 +183,28 @@ impl Compacted<'_> {
         self.runtime.report(Part::Relay, NAME, None);
     }
 
-    fn report(&self, error: &PublishError, failures: u32) {
+    fn report(&self, error: &PublishError) {
         let part = if matches!(error, PublishError::Registry(_)) { Part::Registry } else { Part::Relay };
         let text = chain(error);
         self.runtime.report(part, NAME, Some(&text));
         metrics::count(metrics::PUBLISH_FAILURES, self.runtime.service, 1);
-        if failures % 20 == 1 {
-            tracing::warn!(
-                service = self.runtime.service,
-                error = text,
-                "events of compacted topics wait in the outbox"
-            );
-        }
+        tracing::debug!(
+            service = self.runtime.service,
+            error = text,
+            "events of compacted topics wait in the outbox"
+        );
     }
 }
 
 async fn in_transaction(
     publisher: &Publisher,
     rows: &[(OutboxRow, Option<u32>)],
+    sending: &[Step],
 ) -> Result<(), PublishError> {
     publisher.producer.begin_transaction().map_err(PublishError::Kafka)?;
     let mut deliveries = Vec::with_capacity(rows.len());
-    for (row, schema_id) in rows {
-        deliveries.push((row, publisher.enqueue(row, *schema_id).map_err(PublishError::Kafka)?));
+    for ((row, schema_id), sending) in rows.iter().zip(sending) {
+        deliveries.push((row, publisher.enqueue(row, *schema_id, sending).map_err(PublishError::Kafka)?));
     }
     for (row, delivery) in deliveries {
         publisher.delivered(row, delivery).await?;

@@ -193,9 +193,7 @@ impl Loop {
         let text = chain(error);
         self.runtime.report(part, NAME, Some(&text));
         metrics::count(metrics::PUBLISH_FAILURES, self.runtime.service, 1);
-        if self.unblock_failures.is_multiple_of(20) && self.unblock_at.is_none() {
-            tracing::warn!(service = self.runtime.service, error = text, "events wait in the outbox");
-        }
+        tracing::debug!(service = self.runtime.service, error = text, "events wait in the outbox");
     }
 
     /// A fatal error ends a producer for good; the next one starts from the table.

@@ -12,6 +12,7 @@ use crate::kafka::client::Listener;
 use crate::kafka::wire::{framed, headers};
 use crate::postgres::outbox::{OutboxRow, writer_schema};
 use crate::registry::{Registry, RegistryError};
+use crate::trace::Step;
 use crate::{Runtime, StoreError, metrics};
 
 /// Why a row could not be sent at this try.
@@ -50,31 +51,48 @@ impl Publisher {
     pub async fn publish<E: Event>(&self, row: &OutboxRow) -> Result<(), PublishError> {
         let started = Instant::now();
         let schema_id = schema_id::<E>(&self.runtime, &self.registry, row).await?;
+        let sending = self.sending(row);
         loop {
-            match self.enqueue(row, schema_id) {
+            match self.enqueue(row, schema_id, &sending) {
                 Ok(delivery) => {
-                    self.delivered(row, delivery).await?;
+                    self.delivered(row, delivery).await.inspect_err(|_| sending.failed("kafka"))?;
                     metrics::time(metrics::PUBLISH_SECONDS, self.runtime.service, started.elapsed());
                     metrics::count_by(metrics::PUBLISHED, self.runtime.service, "topic", &row.topic, 1);
                     return Ok(());
                 }
                 // Back-pressure, not an error.
                 Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => {
+                    sending.event("queue full", &[]);
                     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
                 }
-                Err(error) => return Err(self.error(row, error)),
+                Err(error) => {
+                    sending.failed("kafka");
+                    return Err(self.error(row, error));
+                }
             }
         }
     }
 
-    /// Hands one row to the client.
-    pub fn enqueue(&self, row: &OutboxRow, schema_id: Option<u32>) -> Result<DeliveryFuture, KafkaError> {
+    /// The row's wait is over; begins the span of sending it.
+    pub fn sending(&self, row: &OutboxRow) -> Step {
+        self.runtime.spans.waited(row);
+        self.runtime.spans.sending(&self.runtime.settings, row)
+    }
+
+    /// Hands one row to the client, as part of the trace of `sending`.
+    pub fn enqueue(
+        &self,
+        row: &OutboxRow,
+        schema_id: Option<u32>,
+        sending: &Step,
+    ) -> Result<DeliveryFuture, KafkaError> {
         let topic = self.runtime.settings.topic(&row.topic);
         let value = row.datum.as_ref().zip(schema_id).map(|(datum, id)| framed(id, datum));
         let address = schema_id.map(|id| self.registry.address_of(id));
         let mut record = FutureRecord::<str, [u8]>::to(&topic).key(&row.key).headers(headers(
             self.runtime.service,
             row,
+            sending.trace(),
             address.as_deref(),
         ));
         record.payload = value.as_deref();

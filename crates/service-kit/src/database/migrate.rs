@@ -61,7 +61,7 @@ pub(super) fn spawn(
         let attempts = async {
             while let Err(error) = migrate(&options, granted_to.as_deref(), &migrators).await {
                 let error = chain(&error);
-                tracing::warn!(error, "migrations are not applied, trying again");
+                tracing::debug!(error, "migrations are not applied, trying again");
                 reporter.down(error);
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(RETRY_MAX);

@@ -25,11 +25,19 @@ pub(super) async fn observe(State(observed): State<Arc<Observed>>, request: Requ
     let span = observed.span(method, &route);
     let trace_id = trace::adopt(&span, request.headers());
     span.record("trace_id", field::display(trace_id));
-    let response = trace::within(trace_id, next.run(request)).instrument(span.clone()).await;
+    let path = request.uri().path().to_owned();
+    let mut response = trace::within(trace_id, next.run(request)).instrument(span.clone()).await;
     let status = response.status();
     span.record("http.response.status_code", status.as_u16());
+    if status.is_success() {
+        span.record("url.path", path); // ids, then; what was refused may be anything
+    }
     if status.is_server_error() {
         span.record("otel.status_code", "ERROR");
+        span.record("error.type", status.as_u16());
+    }
+    if let Some(header) = trace::response_header(&span) {
+        response.headers_mut().insert("traceresponse", header);
     }
     let duration = began.elapsed();
     span.in_scope(|| {
@@ -48,15 +56,20 @@ pub(super) async fn observe(State(observed): State<Arc<Observed>>, request: Requ
 impl Observed {
     fn span(&self, method: &'static str, route: &str) -> Span {
         let key = (method, route.to_owned());
-        let operation = self.operations.get(&key).map_or(route, String::as_str);
+        let operation = self.operations.get(&key).map_or("none", String::as_str);
         tracing::info_span!(
             "http",
-            otel.name = format!("{}.http.{operation}", self.service),
+            otel.name = format!("{method} {route}"),
             otel.kind = "server",
             otel.status_code = field::Empty,
+            service.name = self.service,
+            operation,
             http.request.method = method,
             http.route = route,
             http.response.status_code = field::Empty,
+            url.scheme = "http",
+            url.path = field::Empty,
+            error.type = field::Empty,
             trace_id = field::Empty,
         )
     }

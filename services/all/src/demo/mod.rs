@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use messaging::TraceMode;
 use order::config::OrderArgs;
 use service_kit::config::CorsArgs;
 use stack::{Options, Progress, Stack};
@@ -38,6 +39,7 @@ pub async fn play(dir: &Path, shutdown: CancellationToken) -> anyhow::Result<()>
         orders: OrderArgs { order_deadline: DEADLINE, ..OrderArgs::default() },
         smtp_url: None,
         cors: CorsArgs::default(),
+        trace_mode: TraceMode::Parent,
     };
     let outcome = shutdown.run_until_cancelled(day(plan, started)).await;
     stack.stop().await?;

@@ -81,7 +81,7 @@ impl Database {
             decided.push(messaging::Decided { effects, at: now(), cause: Cause::event(&received.metadata) });
         }
         Payments.save(&mut transaction, loaded).await.unwrap();
-        let _unsent = Outbox::new().write_all(&mut transaction, decided).await.unwrap();
+        let _unsent = Outbox::of("billing").write_all(&mut transaction, decided).await.unwrap();
         transaction.commit().await.unwrap();
     }
 

@@ -76,7 +76,8 @@ impl TestDatabase {
         let received = Received { event, metadata };
         let effects = Email.decide(&mut loaded, &received, now, &SystemIds).unwrap();
         Store.save(&mut transaction, loaded).await.unwrap();
-        let _unsent = Outbox::new().write(&mut transaction, effects, Cause::default(), now).await.unwrap();
+        let _unsent =
+            Outbox::of("email").write(&mut transaction, effects, Cause::default(), now).await.unwrap();
         transaction.commit().await.unwrap();
     }
 

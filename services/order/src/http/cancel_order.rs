@@ -28,6 +28,7 @@ pub async fn cancel_order(
     let mut transaction = runtime.pool.begin().await?;
     let mut loaded =
         Store.load(&mut transaction, &BTreeSet::from([Key::Order(id)])).await.map_err(error::store)?;
+    let deciding = runtime.deciding("decide cancel_order", &Cause::request(), id);
     let tracked = loaded.orders.get_mut(&id).ok_or_else(|| error::no_order(id))?;
     let now = runtime.clock.now();
     let trigger = Trigger::Customer { window: state.settings.cancel_window };
@@ -38,8 +39,9 @@ pub async fn cancel_order(
     let effects = effects::carry_out(tracked, decision, runtime.ids.as_ref());
     let view = OrderView::of(&tracked.order);
     Store.save(&mut transaction, loaded).await.map_err(error::store)?;
-    let unsent =
-        runtime.outbox.write(&mut transaction, effects, Cause::request(), now).await.map_err(error::store)?;
+    let cause = Cause::request().within(&deciding);
+    drop(deciding);
+    let unsent = runtime.outbox.write(&mut transaction, effects, cause, now).await.map_err(error::store)?;
     transaction.commit().await?;
     runtime.outbox.wake(unsent);
     state.watchers.wake(id);

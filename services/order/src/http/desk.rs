@@ -175,24 +175,34 @@ impl Clerk {
             }
             Claim::Answered(_) => Err(error::key_used()),
             Claim::Free => {
-                let ids = &*self.runtime.ids;
-                let order_id = OrderId(ids.next());
-                let moment = Moment { order_id, now, deadline_at: now.plus(self.settings.order_deadline) };
-                let customer =
-                    catalogue.customers.get(&request.basket.customer_id).unwrap_or(&Standing::Unknown);
-                let basket = request.basket.clone();
-                let created = basket.place(customer, &catalogue.products, moment).map_err(error::refused)?;
-                let (tracked, effects) = effects::begin(&created, ids);
-                let body =
-                    serde_json::to_string(&OrderView::of(&tracked.order)).map_err(Problem::internal)?;
-                let body_hash = keyed.map(|keyed| keyed.body_hash.clone()).unwrap_or_default();
-                let answer = Answer { body_hash, order_id, body };
-                let answered = keyed.map(|keyed| (keyed.key.clone(), answer.clone()));
-                let decided = Decided { effects, at: now, cause: request.cause.clone() };
-                placed.push(New { tracked, answered, decided });
+                let (new, answer) = self.begin(request, catalogue, now)?;
+                placed.push(new);
                 Ok(Placed { answer, replayed: false })
             }
         }
+    }
+
+    fn begin(
+        &self,
+        request: &Request,
+        catalogue: &Catalogue,
+        now: Timestamp,
+    ) -> Result<(New, Answer), Problem> {
+        let ids = &*self.runtime.ids;
+        let order_id = OrderId(ids.next());
+        let deciding = self.runtime.deciding("decide place_order", &request.cause, order_id);
+        let moment = Moment { order_id, now, deadline_at: now.plus(self.settings.order_deadline) };
+        let customer = catalogue.customers.get(&request.basket.customer_id).unwrap_or(&Standing::Unknown);
+        let basket = request.basket.clone();
+        let created = basket.place(customer, &catalogue.products, moment).map_err(error::refused)?;
+        let (tracked, effects) = effects::begin(&created, ids);
+        let body = serde_json::to_string(&OrderView::of(&tracked.order)).map_err(Problem::internal)?;
+        let keyed = request.keyed.as_ref();
+        let body_hash = keyed.map(|keyed| keyed.body_hash.clone()).unwrap_or_default();
+        let answer = Answer { body_hash, order_id, body };
+        let answered = keyed.map(|keyed| (keyed.key.clone(), answer.clone()));
+        let decided = Decided { effects, at: now, cause: request.cause.clone().within(&deciding) };
+        Ok((New { tracked, answered, decided }, answer))
     }
 
     async fn store(

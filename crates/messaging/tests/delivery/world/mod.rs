@@ -103,7 +103,7 @@ impl World {
             .await
             .unwrap();
         let pool = database.pool().await.unwrap();
-        Service { name, database, pool, reader, settings: self.settings(), outbox: Outbox::new() }
+        Service { name, database, pool, reader, settings: self.settings(), outbox: Outbox::of(name) }
     }
 
     /// A service that only publishes.

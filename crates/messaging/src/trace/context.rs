@@ -1,12 +1,10 @@
-//! W3C trace context: taken from the current span into outbox and headers, and set as parent on the other side.
-
-use std::collections::HashMap;
+//! W3C trace context: taken from a span into outbox, intents and headers, and set as parent on the other side.
 
 use opentelemetry::Context;
-use opentelemetry::propagation::{Extractor, TextMapPropagator};
-use opentelemetry::trace::TraceContextExt;
+use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
+use opentelemetry::trace::{SpanContext, TraceContextExt as _};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 /// `traceparent` and `tracestate` as they travel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,25 +23,36 @@ impl TraceContext {
 
     /// The context of `span`.
     pub fn of(span: &tracing::Span) -> Self {
-        let mut carrier = HashMap::new();
-        TraceContextPropagator::new().inject_context(&span.context(), &mut carrier);
-        Self {
-            traceparent: carrier.remove("traceparent"),
-            tracestate: carrier.remove("tracestate").filter(|s| !s.is_empty()),
+        Self::at(span.context().span().span_context())
+    }
+
+    pub(super) fn at(span: &SpanContext) -> Self {
+        if !span.is_valid() {
+            return Self::default();
         }
+        let (trace, id, flags) = (span.trace_id(), span.span_id(), span.trace_flags().to_u8());
+        Self {
+            traceparent: Some(format!("00-{trace}-{id}-{flags:02x}")),
+            tracestate: Some(span.trace_state().header()).filter(|state| !state.is_empty()),
+        }
+    }
+
+    /// The trace, 32 hexadecimal digits.
+    pub fn trace_id(&self) -> Option<&str> {
+        self.traceparent.as_deref()?.split('-').nth(1)
     }
 
     /// Makes `span` a child of this context; without one, or with one that is not well-formed, it starts a trace.
     pub fn adopt(&self, span: &tracing::Span) {
-        let context = TraceContextPropagator::new().extract(self);
+        let context = self.context();
         if context.span().span_context().is_valid() {
-            let _ = span.set_parent(context);
+            let _without_layer = span.set_parent(context);
         }
     }
 
-    /// For other carriers (HTTP headers).
-    pub fn context(&self) -> Context {
-        TraceContextPropagator::new().extract(self)
+    /// A context with this as the remote span; an empty one when this is empty or not well-formed.
+    pub(super) fn context(&self) -> Context {
+        TraceContextPropagator::new().extract_with_context(&Context::new(), self)
     }
 }
 

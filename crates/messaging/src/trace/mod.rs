@@ -1,0 +1,9 @@
+//! Traces of events: the W3C trace context that travels with each of them, and the spans of its way from the outbox of one
+//! service to the decision of another.
+
+mod context;
+mod spans;
+
+pub use context::TraceContext;
+pub(crate) use spans::Spans;
+pub use spans::Step;
