@@ -3,13 +3,18 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use messaging::admin::Outcome;
 
-use crate::{schemas, topics};
+use crate::client::Client;
+use crate::demo::LogArgs;
+use crate::programs::StoreArgs;
+use crate::seed::{CUSTOMER, Customer, Seeded, seed};
+use crate::{demo, schemas, topics};
 
-/// Tools of the store: schemas and topics
+/// Tools of the store: its schemas and topics, something to buy in a running one, and a day at it
 #[derive(Debug, Parser)]
 #[command(name = "storectl", version, propagate_version = true)]
 pub struct Cli {
@@ -25,6 +30,31 @@ enum Command {
     /// The topics in Kafka
     #[command(subcommand)]
     Topics(Topics),
+    /// List a small catalogue in a running store and register a customer; what is there stays as it is
+    ///
+    /// Safe to run at each start. Returns when the products can be ordered. Exits with 1 when that takes too long, and says
+    /// which program it waited for.
+    Seed {
+        #[command(flatten)]
+        store: StoreArgs,
+        /// How long to wait for programs that are not ready yet
+        #[arg(long, default_value = "2m", value_parser = service_kit::duration::parse)]
+        within: Duration,
+    },
+    /// Play a scripted day at a running store, print it as a story, check what came of it. Exits with 1 when anything differs
+    ///
+    /// Products and customers of its own, so that it can be played again and beside others. The story is read from the log in
+    /// Kafka; where that cannot be followed, the order service tells it. The scene for which a program must be stopped is left
+    /// out, and the output says so.
+    Demo {
+        #[command(flatten)]
+        store: StoreArgs,
+        #[command(flatten)]
+        log: LogArgs,
+        /// How long to wait for programs that are not ready yet
+        #[arg(long, default_value = "30s", value_parser = service_kit::duration::parse)]
+        within: Duration,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -79,6 +109,14 @@ pub async fn run(cli: Cli, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         }
         Command::Topics(Topics::Create { kafka_bootstrap, prefix, partitions }) => {
             create(&kafka_bootstrap, &prefix, partitions, out).await
+        }
+        Command::Seed { store, within } => {
+            tell(&seed(&Client::new(store.urls())?, within).await?, out)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Demo { store, log, within } => {
+            demo::visit(&Client::new(store.urls())?, &log, within).await?;
+            Ok(ExitCode::SUCCESS)
         }
     }
 }
@@ -140,8 +178,20 @@ async fn create(
     Ok(code)
 }
 
+fn tell(seeded: &Seeded, out: &mut impl Write) -> io::Result<()> {
+    for sku in &seeded.listed {
+        writeln!(out, "{sku}: listed, and on the shelf")?;
+    }
+    match seeded.customer {
+        Customer::Known => {}
+        Customer::New => writeln!(out, "customer {CUSTOMER}: registered")?,
+        Customer::Erased => writeln!(out, "customer {CUSTOMER}: was erased, and stays so; register another")?,
+    }
+    writeln!(out, "the catalogue can be ordered")
+}
+
 /// What Kafka takes in a name, and short enough to leave room for one.
-fn prefix(text: &str) -> Result<String, String> {
+pub(crate) fn prefix(text: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     if text.len() <= 100 && text.bytes().all(plain) {
         Ok(text.to_owned())
@@ -172,6 +222,14 @@ mod tests {
                 );
             }
             open.extend(command.get_subcommands().cloned());
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_none_names_the_setting() {
+        for wrong in ["localhost:8101", "ftp://store", "http://store?a=b", ""] {
+            let error = Cli::try_parse_from(["storectl", "seed", "--order-url", wrong]).unwrap_err();
+            assert!(error.to_string().contains("--order-url"), "{error}");
         }
     }
 

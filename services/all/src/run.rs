@@ -4,15 +4,18 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use events::{Event, topics};
 use kernel::Ids as _;
 use kernel::clock::SystemIds;
-use messaging::TraceMode;
+use messaging::tail::tail;
+use messaging::{Received, TraceMode};
 use order::config::OrderArgs;
 use service_kit::config::CorsArgs;
 use stack::{Options, Ports, Progress, Stack};
+use storectl::Client;
+use storectl::seed::{CUSTOMER, seed};
 use tokio_util::sync::CancellationToken;
 
-use crate::client::Client;
 use crate::launch::{PORTS, Plan, Store};
 
 const READY_WITHIN: Duration = Duration::from_mins(1);
@@ -43,15 +46,11 @@ async fn serve(plan: Plan, shutdown: CancellationToken) -> anyhow::Result<()> {
     let mails = plan.dir.join("mail");
     let Some(store) = shutdown.run_until_cancelled(Store::start(plan)).await else { return Ok(()) };
     let store = store?;
-    let client = Client::of(&store)?;
+    let client = store.client()?;
     let outcome = match shutdown.run_until_cancelled(open(&client)).await {
         None => Ok(()),
         Some(Err(error)) => Err(error),
-        Some(Ok(())) => {
-            say(&mails)?;
-            shutdown.cancelled().await;
-            Ok(())
-        }
+        Some(Ok(())) => stay_open(&store, &mails, &shutdown).await,
     };
     store.stop().await;
     outcome
@@ -60,11 +59,39 @@ async fn serve(plan: Plan, shutdown: CancellationToken) -> anyhow::Result<()> {
 /// Something to buy and somebody to buy it, so that the lines below work when pasted.
 async fn open(client: &Client) -> anyhow::Result<()> {
     client.ready(READY_WITHIN).await?;
-    client.product("espresso-cup", "Espresso cup", 1_290, 1_000).await?;
-    client.customer(CUSTOMER, "Ada Lovelace", "ada@example.org").await
+    seed(client, READY_WITHIN).await.map(drop)
 }
 
-const CUSTOMER: uuid::Uuid = uuid::Uuid::from_u128(0x0192_4f3e_0000_7000_8000_0000_0000_0001);
+async fn stay_open(store: &Store, mails: &Path, shutdown: &CancellationToken) -> anyhow::Result<()> {
+    say(mails)?;
+    shutdown.run_until_cancelled(tell_traces(store)).await;
+    Ok(())
+}
+
+/// A line for each order that is placed, with the trace that follows it. Where the log cannot be followed it waits without:
+/// the store is open all the same.
+async fn tell_traces(store: &Store) {
+    match tail::<Event>(&store.settings(), &[topics::ORDERS]).await {
+        Ok(mut log) => {
+            while let Some(tailed) = log.recv().await {
+                let line = tailed.event.ok().and_then(|received| line(&received));
+                // Nobody may be there to read it.
+                let _ = line.map(|line| std::io::stdout().write_all(line.as_bytes()));
+            }
+        }
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "counterflow: the traces of orders cannot be told: {error}");
+        }
+    }
+    std::future::pending::<()>().await;
+}
+
+/// Of an order that was placed, and has a trace.
+fn line(received: &Received<Event>) -> Option<String> {
+    let Event::OrderCreated(created) = &received.event else { return None };
+    let trace = received.metadata.trace.traceparent.as_deref()?.split('-').nth(1)?;
+    Some(format!("order {} has the trace {trace}\n", created.order_id))
+}
 
 fn say(mails: &Path) -> anyhow::Result<()> {
     let order = SystemIds.next();
@@ -78,6 +105,7 @@ Mails are written to {mails}. Try:
   curl -s localhost:8102/stock/espresso-cup
 
 Other tokens: tok_declined, tok_flaky, tok_slow, tok_timeout_after_charge, tok_capture_fails. Ctrl-C stops everything; the data stays.
+Elsewhere: `make e2e` tests this store, `storectl demo` plays a day at it.
 "#,
         mails = mails.display(),
     );

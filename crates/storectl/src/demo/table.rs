@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::scenes::{Expected, Scene};
 use crate::client::Client;
-use crate::launch::Program;
+use crate::programs::Program;
 
 /// One order at the end of the day.
 pub struct Row {
