@@ -141,7 +141,10 @@ impl<H: Handler, R: Repository<H>> Batch<'_, H, R> {
     ) -> Result<Decisions<H::Event>, Parking> {
         let Shared { runtime, handler, .. } = self.consumer;
         let mut around = |index: usize, decide: &mut dyn FnMut() -> _| self.in_span(spans[index], decide);
-        batch::decide(&**handler, loaded, events, fresh, runtime.clock.now(), &*runtime.ids, &mut around)
+        let (began, now) = (Instant::now(), runtime.clock.now());
+        let decided = batch::decide(&**handler, loaded, events, fresh, now, &*runtime.ids, &mut around);
+        metrics::time(metrics::HANDLER_SECONDS, runtime.service, began.elapsed());
+        decided
     }
 
     /// What is to become of each record of each share.

@@ -62,6 +62,7 @@ pub async fn run<E: Event>(
                 }
                 Err(error) => {
                     failures += 1;
+                    metrics::count_by(metrics::RETRIES, runtime.service, "loop", "relay", 1);
                     relay.report(&error, failures);
                     runtime.settings.backoff().after(failures, 1.0)
                 }
@@ -100,13 +101,17 @@ impl Compacted<'_> {
         }
         let (ready, trouble) = self.with_schema_ids::<E>(rows).await;
         if !ready.is_empty() {
-            let publisher = self.publisher()?;
+            let (publisher, began) = (self.publisher()?, Instant::now());
             if let Err(error) = in_transaction(&publisher, &ready).await {
                 self.abandon().await;
                 return Err(error);
             }
             self.acked = ready.iter().map(|(row, _)| row.id).collect();
-            metrics::count(metrics::PUBLISHED, self.runtime.service, ready.len());
+            let service = self.runtime.service;
+            metrics::time(metrics::PUBLISH_SECONDS, service, began.elapsed());
+            for (row, _) in &ready {
+                metrics::count_by(metrics::PUBLISHED, service, "topic", &row.topic, 1);
+            }
         }
         trouble.map_or(Ok(ready.len()), Err)
     }
@@ -182,7 +187,7 @@ impl Compacted<'_> {
         let part = if matches!(error, PublishError::Registry(_)) { Part::Registry } else { Part::Relay };
         let text = chain(error);
         self.runtime.report(part, NAME, Some(&text));
-        metrics::count(metrics::PUBLISH_FAILURES, self.runtime.service, 1);
+        metrics::count_by(metrics::PUBLISH_FAILURES, self.runtime.service, "reason", error.reason(), 1);
         if failures % 20 == 1 {
             tracing::warn!(
                 service = self.runtime.service,
