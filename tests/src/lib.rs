@@ -5,6 +5,7 @@ mod load;
 mod quiet;
 mod shop;
 mod story;
+pub mod telemetry;
 
 pub use load::{Driven, Load};
 pub use shop::{SOON, Shop, open_plan};
