@@ -1,6 +1,7 @@
 //! The expressions of dashboards and alerts, and the names in them.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -25,7 +26,7 @@ pub fn dashboards() -> Vec<Expression> {
     let entries =
         std::fs::read_dir(project(FOLDER)).expect(FOLDER).map(|entry| entry.expect(FOLDER).file_name());
     let mut names: Vec<String> = entries.filter_map(|name| name.into_string().ok()).collect();
-    names.retain(|name| name.ends_with(".json"));
+    names.retain(|name| Path::new(name).extension().is_some_and(|extension| extension == "json"));
     names.sort();
     let mut found = Vec::new();
     for name in names {

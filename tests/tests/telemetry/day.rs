@@ -6,6 +6,7 @@ use std::time::Duration;
 use all::launch::Program;
 use order::config::OrderArgs;
 use reqwest::{Method, StatusCode};
+use sqlx::Connection as _;
 use system_tests::{SOON, Shop};
 use testkit::until;
 use tokio::sync::{Mutex, OnceCell};
@@ -62,6 +63,7 @@ async fn play() -> Day {
         shop.settled(&order).await;
     }
     changed_minds(&shop).await;
+    hands_are_tied(&shop).await;
     bank_is_closed(&mut shop).await;
     mistakes(&shop).await;
     noise(&shop).await;
@@ -91,6 +93,24 @@ async fn changed_minds(shop: &Shop) {
         assert_eq!(shop.cancel(order).await.0, StatusCode::OK);
         assert_eq!(shop.settled(order).await["reason"], "customer_request");
     }
+}
+
+/// Somebody holds the positions of email: it cannot handle what it reads, and says how much that is.
+async fn hands_are_tied(shop: &Shop) {
+    let mut connection = shop.connect(Program::Email).await;
+    let mut somebody = connection.begin().await.unwrap();
+    sqlx::query("SELECT FROM messaging.position FOR UPDATE").execute(&mut *somebody).await.unwrap();
+    let order = shop.order(&[("lamp", 1)], "tok_ok").await;
+    shop.settled(&order).await;
+    until("email lags by what was not handled", SOON, async || {
+        let lag = &look(shop, Program::Email).await["messaging_consumer_lag_records"];
+        let orders = lag.series.iter().filter(|series| series.label("topic") == "orders");
+        let records: f64 = orders.map(|series| series.value).sum();
+        // Created and confirmed; perhaps something of the orders before.
+        if records >= 2.0 { Ok(()) } else { Err(format!("{records} records")) }
+    })
+    .await;
+    somebody.rollback().await.unwrap();
 }
 
 async fn bank_is_closed(shop: &mut Shop) {
