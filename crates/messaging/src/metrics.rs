@@ -148,7 +148,7 @@ fn describe() {
     describe_histogram!(BATCH_SECONDS, "Time a transaction of records took.");
     describe_histogram!(HANDLER_SECONDS, "Time the decisions in a transaction took.");
     describe_counter!(RETRIES, "Tries that failed and are made again.");
-    describe_gauge!(LAG, "Records in the log that are not handled yet; 0 for partitions that others read.");
+    describe_gauge!(LAG, "Records in the log that are not handled yet; 0 for partitions it does not read.");
     describe_counter!(REBALANCES, "Times the group gave partitions to this member.");
     describe_gauge!(OUTBOX_DEPTH, "Events decided and not yet in the log; not counted beyond 100001.");
     describe_gauge!(OUTBOX_AGE, "Age of the oldest of them.");
