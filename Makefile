@@ -1,6 +1,6 @@
 # Every command of the project; `make` lists them. CARGO_TARGET_DIR is respected.
 .DEFAULT_GOAL := help
-.PHONY: help setup build check fmt lint docs tidy schemas deny test e2e demo run bench reset clean-data compilers maven
+.PHONY: help setup build check fmt lint docs tidy schemas rules deny test e2e demo run bench reset clean-data compilers maven
 
 # Where cargo puts its programs.
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),$(shell cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'))
@@ -21,7 +21,7 @@ setup: maven build ## Make this machine ready: build, then find or install Java 
 build: compilers ## Build every program, unoptimised
 	@cargo build --workspace --bins --test tidy
 
-check: fmt lint docs tidy schemas deny ## Everything that must hold before a commit
+check: fmt lint docs tidy schemas rules deny ## Everything that must hold before a commit
 	@echo "check: all in order"
 
 fmt: ## Is the code formatted as rustfmt does it?
@@ -39,6 +39,13 @@ tidy: compilers ## The rules of the project's shape
 
 schemas: build ## Are the schemas well formed, documented, and compatible with every published version?
 	"$(PROGRAMS)/storectl" schemas check
+
+PROMETHEUS = deploy/prometheus
+rules: build ## Alerts and their tests, by promtool; skipped where Prometheus is not installed
+	@"$(PROGRAMS)/stack" promtool check rules $(PROMETHEUS)/alerts.yml
+	@"$(PROGRAMS)/stack" promtool test rules $(PROMETHEUS)/alerts_test.yml
+	@if [ -e $(PROMETHEUS)/prometheus.yml ]; then \
+		"$(PROGRAMS)/stack" promtool check config --syntax-only $(PROMETHEUS)/prometheus.yml; fi
 
 deny: ## Licences, sources and duplicates among the dependencies; skipped where cargo-deny is not installed
 	@if command -v cargo-deny >/dev/null; then \

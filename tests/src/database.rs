@@ -20,7 +20,8 @@ impl Shop {
         done.unwrap_or_else(|error| panic!("{statement}: {error}"));
     }
 
-    async fn connect(&self, program: Program) -> PgConnection {
+    /// A connection to the database of `program`, as the service itself.
+    pub async fn connect(&self, program: Program) -> PgConnection {
         let database = self.running().database(program).expect("a service with a database");
         PgConnection::connect(database.database_url.reveal()).await.expect("its database answers")
     }

@@ -7,6 +7,7 @@ mod race;
 mod shop;
 mod story;
 pub mod suite;
+pub mod telemetry;
 mod visit;
 
 pub use load::{Driven, Load};

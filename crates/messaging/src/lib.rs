@@ -10,6 +10,7 @@ pub mod admin;
 pub mod consumer;
 pub mod core;
 mod effects;
+mod gauges;
 mod handler;
 pub mod intents;
 mod kafka;

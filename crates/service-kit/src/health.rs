@@ -107,6 +107,17 @@ impl Health {
         HealthReport { status, dependencies }
     }
 
+    /// The service.
+    pub(crate) fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// Shows in the metrics whether callers can be served now: a stop is nobody's report.
+    pub(crate) fn measure(&self) {
+        let ready = self.report().status_code() == StatusCode::OK;
+        metrics::gauge!("service_ready", "service" => self.service).set(f64::from(u8::from(ready)));
+    }
+
     /// A part of the service that never comes back by itself.
     pub(crate) fn ended(&self, name: &'static str, how: String) {
         self.write(name, DependencyHealth { status: Status::Down, detail: Some(how) });

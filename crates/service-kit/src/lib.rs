@@ -11,6 +11,7 @@ pub mod extract;
 pub mod health;
 pub mod lifecycle;
 pub mod list;
+pub mod metrics;
 pub mod openapi;
 pub mod problem;
 pub mod program;

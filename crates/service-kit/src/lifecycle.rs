@@ -28,6 +28,7 @@ pub struct Lifecycle {
 impl Lifecycle {
     /// The life of `service`, to end when `shutdown` is cancelled.
     pub fn new(service: &'static str, shutdown: CancellationToken) -> Self {
+        crate::metrics::handle(); // what is counted before there is a recorder is lost
         let health = Health::new(service, shutdown.clone());
         Self { service, shutdown, health, tracker: TaskTracker::new(), spawned: Arc::default() }
     }

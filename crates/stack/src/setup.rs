@@ -11,6 +11,7 @@ use crate::error::{Doing as _, StackError};
 use crate::host;
 use crate::java::{Java, MAJOR_MIN};
 use crate::options::Progress;
+use crate::prometheus;
 
 /// Something a person has to install.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,7 @@ pub fn setup(progress: Progress) -> Result<Vec<Missing>, StackError> {
             missing.push(Missing { what: tool, remedy });
         }
     }
+    prometheus::provide(progress);
     let java = find_or_install_java(progress)?;
     let Some(java) = java else {
         let remedy = "install OpenJDK 21 or newer, or set JAVA_HOME to one";

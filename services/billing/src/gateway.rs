@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use kernel::{Money, OrderId};
 use messaging::{Retry, TraceContext};
+use metrics::{Counter, Histogram};
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Client, Response, StatusCode, Url, redirect};
 use serde::{Deserialize, Serialize};
@@ -88,6 +89,7 @@ impl GatewayError {
         Retry { reason: self.to_string(), after, outage: true }
     }
 
+    /// As it is counted.
     fn kind(&self) -> &'static str {
         match self {
             Self::NoAnswer { .. } => "no_answer",
@@ -137,6 +139,7 @@ impl HttpGateway {
             .redirect(redirect::Policy::none())
             .no_proxy()
             .build()?;
+        register();
         Ok(Self { client, base_url: args.gateway_url.clone() })
     }
 
@@ -204,12 +207,32 @@ impl PaymentGateway for HttpGateway {
             Ok(_) => "approved",
             Err(error) => error.kind(),
         };
-        metrics::counter!("gateway_calls_total", "service" => "billing", "operation" => operation, "outcome" => outcome)
-            .increment(1);
-        metrics::histogram!("gateway_call_duration_seconds", "service" => "billing", "operation" => operation)
-            .record(started.elapsed());
+        calls(operation, outcome).increment(1);
+        took(operation).record(started.elapsed());
         result
     }
+}
+
+/// Shows at zero what may come to be counted: a rate begins with the first, not with the second.
+fn register() {
+    metrics::describe_counter!("gateway_calls_total", "Calls to the payment gateway.");
+    metrics::describe_histogram!("gateway_call_duration_seconds", "Time of a call to the payment gateway.");
+    let outcomes =
+        ["approved", "declined", "no_answer", "ill", "misunderstood", "unreadable", "refund_refused"];
+    for operation in Operation::ALL.map(Operation::name) {
+        for outcome in outcomes {
+            calls(operation, outcome).increment(0);
+        }
+        let _shown = took(operation);
+    }
+}
+
+fn calls(operation: &'static str, outcome: &'static str) -> Counter {
+    metrics::counter!("gateway_calls_total", "service" => "billing", "operation" => operation, "outcome" => outcome)
+}
+
+fn took(operation: &'static str) -> Histogram {
+    metrics::histogram!("gateway_call_duration_seconds", "service" => "billing", "operation" => operation)
 }
 
 fn trace_headers(trace: &TraceContext) -> HeaderMap {

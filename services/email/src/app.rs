@@ -13,7 +13,7 @@ use crate::Config;
 use crate::consumer::Email;
 use crate::http;
 use crate::mailer::{Stationery, Transport};
-use crate::perform::Sender;
+use crate::perform::{Sender, register_metrics};
 use crate::store::Store;
 
 /// Where it answers unless told otherwise.
@@ -24,6 +24,7 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     let transport = Transport::open(&config.mail)?;
     let stationery = Stationery::new(&config.mail);
     let lifecycle = Lifecycle::new("email", shutdown);
+    register_metrics();
     let database = Database::open(
         &config.database,
         &lifecycle,

@@ -65,7 +65,7 @@ impl Handler for Email {
                     Err(reason) => Effects::ignored(reason.name()),
                 }
             }
-            None => Effects::ignored("not of interest to email"),
+            None => Effects::ignored("not_for_email"),
         })
     }
 }

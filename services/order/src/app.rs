@@ -11,6 +11,7 @@ use utoipa::OpenApi as _;
 use crate::config::Config;
 use crate::consumer::OrderHandler;
 use crate::http::{self, AppState, Desk};
+use crate::metrics;
 use crate::signals::{Outage, Signals};
 use crate::store::Store;
 use crate::sweeper::Sweeper;
@@ -28,6 +29,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
 /// Starts everything. Needs neither database nor Kafka nor registry to be there yet.
 pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Result<Running> {
     let lifecycle = Lifecycle::new("order", shutdown);
+    metrics::register();
     let database = Database::open(
         &config.database,
         &lifecycle,

@@ -56,7 +56,7 @@ impl Handler for OrderHandler {
         Ok(match (&received.event, order_of(&received.event)) {
             (Event::ProductListed(listed), _) => copy(loaded, received.metadata.sequence, listed),
             (_, Some(id)) => reply(loaded, id, received, now, ids),
-            (_, None) => Effects::ignored("not about an order"),
+            (_, None) => Effects::ignored("not_about_an_order"),
         })
     }
 
@@ -71,7 +71,7 @@ impl Handler for OrderHandler {
 
 fn copy(loaded: &mut Loaded, sequence: i64, listed: &ProductListed) -> Effects<Event> {
     match Product::evolve(loaded.products.get(&listed.sku), sequence, listed) {
-        None => Effects::ignored("not newer than the product known"),
+        None => Effects::ignored("product_not_newer"),
         Some(product) => {
             loaded.changed_products.insert(product.sku.clone());
             loaded.products.insert(product.sku.clone(), product);
@@ -88,7 +88,7 @@ fn reply(
     ids: &dyn Ids,
 ) -> Effects<Event> {
     let Some(tracked) = loaded.orders.get_mut(&id) else {
-        return Effects::ignored("no such order here");
+        return Effects::ignored("no_such_order");
     };
     let metadata = &received.metadata;
     let fact = Fact { id: metadata.id, sequence: metadata.sequence, event: &received.event };
@@ -97,7 +97,7 @@ fn reply(
         received.report_gap(SERVICE);
     }
     // Asked after a repeat too: what was decided then may have been lost with a database before it was published.
-    let decision = tracked.order.decide(Trigger::Reply, now).unwrap_or(Decision::Ignored("past the window"));
+    let decision = tracked.order.decide(Trigger::Reply, now).unwrap_or(Decision::Ignored("past_the_window"));
     let mut effects = effects::carry_out(tracked, decision, ids);
     if folded.moved {
         effects.ignored = None;

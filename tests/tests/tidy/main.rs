@@ -9,6 +9,7 @@ mod manifests;
 mod project;
 mod rooms;
 mod source;
+mod telemetry;
 mod wire;
 
 /// Fails with every finding, each `file:line: what is wrong; what to do`.

@@ -146,7 +146,10 @@ impl<H: Handler, R: Repository<H>> Batch<'_, H, R> {
             let (one, received) = handled[index];
             Cause::event(&received.metadata).within(&one.step)
         };
-        batch::decide(&**handler, loaded, events, fresh, runtime.clock.now(), &*runtime.ids, cause)
+        let (began, now) = (Instant::now(), runtime.clock.now());
+        let decided = batch::decide(&**handler, loaded, events, fresh, now, &*runtime.ids, cause);
+        metrics::time(metrics::HANDLER_SECONDS, runtime.service, began.elapsed());
+        decided
     }
 
     /// What is to become of each record of each share.

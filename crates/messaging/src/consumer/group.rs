@@ -5,7 +5,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::stream::FuturesUnordered;
@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
+use super::lag::{Lags, Mark};
 use super::partition::{self, Ended};
 use super::refused::{At, Refused, name};
 use super::start::{Begin, TOPICS, find, until_all_exist};
@@ -27,13 +28,13 @@ use crate::core::consumer::{Position, Start};
 use crate::core::panic;
 use crate::kafka::client::{Listener, Rebalance};
 use crate::kafka::wire::Raw;
-use crate::{Handler, Part, Repository};
+use crate::{Handler, Part, Repository, metrics};
 
 type Told = (At, Ended);
 
 struct Reading {
     records: mpsc::Sender<Raw>,
-    progress: Arc<AtomicI64>,
+    mark: Mark,
     verified: Arc<AtomicBool>,
     stop: CancellationToken,
     task: JoinHandle<()>,
@@ -47,6 +48,7 @@ pub struct Group<H: Handler, R> {
     shared: Arc<Shared<H, R>>,
     consumer: Arc<StreamConsumer<Listener>>,
     rebalances: UnboundedReceiver<Rebalance>,
+    lags: Arc<Lags>,
     reading: HashMap<At, Reading>,
     /// Given to us, and where to begin is being found out.
     beginning: HashMap<At, JoinHandle<Begin>>,
@@ -70,12 +72,14 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
         shared: Arc<Shared<H, R>>,
         consumer: Arc<StreamConsumer<Listener>>,
         rebalances: UnboundedReceiver<Rebalance>,
+        lags: Arc<Lags>,
     ) -> Self {
         Self {
             refused: Refused::none(shared.runtime.clone()),
             shared,
             consumer,
             rebalances,
+            lags,
             reading: HashMap::new(),
             beginning: HashMap::new(),
             missing: None,
@@ -118,6 +122,7 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
     async fn rebalance(&mut self, rebalance: Rebalance) {
         match rebalance {
             Rebalance::Assign(partitions) => {
+                metrics::count(metrics::REBALANCES, self.shared.runtime.service, 1);
                 // Answered at once with nothing: each partition is assigned when its place in the log is known.
                 self.report(self.consumer.incremental_assign(&TopicPartitionList::new()));
                 for at in partitions {
@@ -167,7 +172,8 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
     fn spawn(&mut self, at: At, position: Position) {
         let (records, queue) = mpsc::channel(self.shared.runtime.settings.queue_records_max);
         let stop = CancellationToken::new();
-        let progress = Arc::new(AtomicI64::new(position.next_offset));
+        let mark = Mark::at(position.next_offset);
+        self.lags.begin(at.clone(), mark.clone());
         let verified = Arc::new(AtomicBool::new(position.last_event_id.is_none()));
         let task = partition::Task {
             shared: self.shared.clone(),
@@ -176,7 +182,7 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
             partition: at.1,
             position,
             queue,
-            progress: progress.clone(),
+            progress: mark.handled.clone(),
             verified: verified.clone(),
             stop: stop.clone(),
         };
@@ -191,11 +197,12 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
             }
         });
         let (overflow, committed) = (Vec::new(), position.next_offset);
-        self.reading.insert(at, Reading { records, progress, verified, stop, task, overflow, committed });
+        self.reading.insert(at, Reading { records, mark, verified, stop, task, overflow, committed });
     }
 
     fn hand_over(&mut self, at: &At, raw: Raw) {
         let Some(reading) = self.reading.get_mut(at) else { return };
+        reading.mark.had.fetch_max(raw.offset + 1, Ordering::Relaxed);
         if !reading.overflow.is_empty() {
             reading.overflow.push(raw); // fetched before the pause took hold
             return;
@@ -260,9 +267,11 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
             if !reading.task.is_finished() {
                 let _ = reading.task.await;
             }
+            let runtime = &self.shared.runtime;
             for part in [Part::Consumer, Part::Registry] {
-                self.shared.runtime.report(part, &name(at), None); // whoever reads it next will say how it is
+                runtime.report(part, &name(at), None); // whoever reads it next will say how it is
             }
+            self.lags.end(runtime.service, &runtime.settings, at);
             assigned.push(at.clone());
         }
         self.report(self.consumer.incremental_unassign(&list(&assigned)));
@@ -272,7 +281,7 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
     fn commit(&mut self) {
         let mut list = TopicPartitionList::new();
         for ((topic, partition), reading) in &mut self.reading {
-            let next = reading.progress.load(Ordering::Relaxed);
+            let next = reading.mark.handled.load(Ordering::Relaxed);
             if next > reading.committed {
                 reading.committed = next;
                 let _ = list.add_partition_offset(topic, *partition, Offset::Offset(next));

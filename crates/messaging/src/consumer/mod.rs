@@ -3,6 +3,7 @@
 mod attempt;
 mod committer;
 mod group;
+pub(crate) mod lag;
 mod partition;
 mod refused;
 mod start;
@@ -16,10 +17,11 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::committer::Ready;
+use self::lag::Lags;
 use crate::kafka::client;
 use crate::postgres::inbox;
 use crate::registry::Registry;
-use crate::{Handler, Part, Repository, Runtime, StoreError};
+use crate::{Handler, Part, Repository, Runtime, StoreError, metrics};
 
 /// What the parts of a consumer share.
 struct Shared<H: Handler, R> {
@@ -46,6 +48,7 @@ pub async fn run<H: Handler, R: Repository<H>>(
         Ok(registry) => registry,
         Err(error) => return tracing::error!(%error, "cannot make an HTTP client for the registry"),
     };
+    metrics::register_consumer(runtime.service, handler.topics());
     let (sender, ready) = mpsc::channel(READY_SHARES_MAX);
     let shared = Arc::new(Shared { runtime, registry, handler, repository, ready: sender });
     let read = async {
@@ -61,17 +64,17 @@ async fn read<H: Handler, R: Repository<H>>(shared: &Arc<Shared<H, R>>, shutdown
     let runtime = &shared.runtime;
     while !shutdown.is_cancelled() {
         let (rebalances, told) = mpsc::unbounded_channel(); // bounded by the group: one entry a rebalance
-        let closing = Arc::new(AtomicBool::new(false));
+        let (closing, lags) = (Arc::new(AtomicBool::new(false)), Arc::<Lags>::default());
         let topics: Vec<String> =
             shared.handler.topics().iter().map(|topic| runtime.settings.topic(topic)).collect();
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
-        let made = client::consumer(runtime, rebalances, closing.clone());
+        let made = client::consumer(runtime, rebalances, closing.clone(), lags.clone());
         let subscribed = made.and_then(|consumer| consumer.subscribe(&names).map(|()| consumer));
         match subscribed {
             Ok(consumer) => {
                 let consumer = Arc::new(consumer);
                 let closing = Closing(closing);
-                group::Group::new(shared.clone(), consumer.clone(), told).run(shutdown).await;
+                group::Group::new(shared.clone(), consumer.clone(), told, lags).run(shutdown).await;
                 drop(closing);
                 close(runtime, consumer).await;
             }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::{Part, Runtime};
 
 /// Topic as Kafka knows it, and partition.
-pub(super) type At = (String, i32);
+pub(crate) type At = (String, i32);
 
 /// `topic/partition`, for reports.
 pub(super) fn name((topic, partition): &At) -> String {

@@ -76,6 +76,9 @@ pub enum ParkedKind {
 }
 
 impl ParkedKind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Undecodable, Self::Refused, Self::Panicked, Self::Failed, Self::Behind];
+
     /// As the table has it.
     pub fn as_str(self) -> &'static str {
         match self {

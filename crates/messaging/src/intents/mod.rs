@@ -21,7 +21,7 @@ use crate::kafka::wire::chain;
 use crate::outbox::Cause;
 pub use crate::postgres::intent::{OpenIntent, lock_open};
 use crate::postgres::{intent, rest};
-use crate::{Intent, Part, Perform, Repository, Retry, Runtime, StoreError, Worker, metrics};
+use crate::{Intent, Part, Perform, Repository, Retry, Runtime, StoreError, Worker, gauges, metrics};
 
 const RESULTS_MAX: usize = 200;
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(3_500);
@@ -63,8 +63,20 @@ pub async fn run<W, R, P>(
     R: Repository<W>,
     P: Perform<W>,
 {
-    let core = Intents::new(runtime.settings.intent_calls_max, RESULTS_MAX);
+    metrics::register_intents(runtime.service);
     let shared = Arc::new(Shared { runtime, worker, repository, performer });
+    let measured = shutdown.run_until_cancelled(gauges::intents(&shared.runtime));
+    tokio::join!(measured, work(&shared, &shutdown));
+}
+
+async fn work<W, R, P>(shared: &Arc<Shared<W, R, P>>, shutdown: &CancellationToken)
+where
+    W: Worker,
+    W::Outcome: Clone + Sync,
+    R: Repository<W>,
+    P: Perform<W>,
+{
+    let core = Intents::new(shared.runtime.settings.intent_calls_max, RESULTS_MAX);
     let mut this = Loop {
         shared: shared.clone(),
         core,

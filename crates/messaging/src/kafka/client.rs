@@ -13,6 +13,8 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientConfig, ClientContext};
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::health::ClientHealth;
+use crate::consumer::lag::Lags;
 use crate::{Part, Runtime, Settings};
 
 /// Partitions given or taken by the group.
@@ -34,17 +36,21 @@ pub struct Listener {
     rebalances: Option<UnboundedSender<Rebalance>>,
     closing: Arc<AtomicBool>,
     brokers_up: AtomicI64,
+    lags: Arc<Lags>,
+    health: ClientHealth,
 }
 
 impl Listener {
-    /// For a producer.
-    pub fn relay(runtime: Runtime) -> Self {
+    /// For a producer, which is measured as `client`.
+    pub fn relay(runtime: Runtime, client: &'static str) -> Self {
         Self {
+            health: ClientHealth::new(runtime.service, client),
             runtime,
             part: Part::Relay,
             rebalances: None,
             closing: Arc::default(),
             brokers_up: AtomicI64::new(-1),
+            lags: Arc::default(),
         }
     }
 
@@ -53,13 +59,16 @@ impl Listener {
         runtime: Runtime,
         rebalances: UnboundedSender<Rebalance>,
         closing: Arc<AtomicBool>,
+        lags: Arc<Lags>,
     ) -> Self {
         Self {
+            health: ClientHealth::new(runtime.service, "consumer"),
             runtime,
             part: Part::Consumer,
             rebalances: Some(rebalances),
             closing,
             brokers_up: AtomicI64::new(-1),
+            lags,
         }
     }
 }
@@ -88,9 +97,8 @@ impl ClientContext for Listener {
                 "kafka changed"
             );
         }
-        if self.part == Part::Consumer {
-            crate::metrics::lag(self.runtime.service, &self.runtime.settings, &statistics);
-        }
+        self.health.measure(&statistics, up);
+        self.lags.measure(self.runtime.service, &self.runtime.settings, &statistics);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -142,6 +150,7 @@ pub fn consumer(
     runtime: &Runtime,
     rebalances: UnboundedSender<Rebalance>,
     closing: Arc<AtomicBool>,
+    lags: Arc<Lags>,
 ) -> KafkaResult<StreamConsumer<Listener>> {
     let settings = &runtime.settings;
     let mut config = base(settings, &runtime.instance);
@@ -163,7 +172,8 @@ pub fn consumer(
             .set("session.timeout.ms", settings.session_timeout_ms.to_string())
             .set("heartbeat.interval.ms", (settings.session_timeout_ms / 4).to_string());
     }
-    StreamConsumer::from_config_and_context(&config, Listener::consumer(runtime.clone(), rebalances, closing))
+    let listener = Listener::consumer(runtime.clone(), rebalances, closing, lags);
+    StreamConsumer::from_config_and_context(&config, listener)
 }
 
 /// Publishes ordinary topics: idempotent, `acks=all`, and no local time-out, so that a record is never overtaken by a
@@ -177,7 +187,7 @@ pub fn producer(runtime: &Runtime) -> KafkaResult<FutureProducer<Listener>> {
         .set("linger.ms", "1")
         .set("queue.buffering.max.messages", "100000")
         .set("topic.metadata.propagation.max.ms", "5000");
-    FutureProducer::from_config_and_context(&config, Listener::relay(runtime.clone()))
+    FutureProducer::from_config_and_context(&config, Listener::relay(runtime.clone(), "relay"))
 }
 
 /// Publishes compacted topics, where a late repeat would win for ever: the broker fences whoever had the id before.
@@ -189,5 +199,5 @@ pub fn fenced_producer(runtime: &Runtime) -> KafkaResult<FutureProducer<Listener
         .set("transaction.timeout.ms", "10000")
         .set("message.timeout.ms", "8000")
         .set("linger.ms", "1");
-    FutureProducer::from_config_and_context(&config, Listener::relay(runtime.clone()))
+    FutureProducer::from_config_and_context(&config, Listener::relay(runtime.clone(), "compacted"))
 }

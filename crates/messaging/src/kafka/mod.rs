@@ -1,4 +1,5 @@
 //! Kafka: records as they are on the wire, and the clients.
 
 pub mod client;
+mod health;
 pub mod wire;

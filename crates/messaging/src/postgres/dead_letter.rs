@@ -87,10 +87,13 @@ pub async fn insert(
     Ok(())
 }
 
-/// How many records are parked.
-pub async fn count(connection: &mut PgConnection) -> Result<i64, StoreError> {
-    sqlx::query_scalar("SELECT count(*) FROM messaging.dead_letter WHERE state = 'parked'")
-        .fetch_one(connection)
-        .await
-        .map_err(StoreError::doing("count parked records"))
+/// How many records are parked, and of how many keys. Looked at often, so no more than so many are counted.
+pub async fn count(connection: &mut PgConnection) -> Result<(i64, i64), StoreError> {
+    sqlx::query_as(
+        "SELECT count(*), count(DISTINCT (topic, key))
+         FROM (SELECT topic, key FROM messaging.dead_letter WHERE state = 'parked' LIMIT 10001) AS parked",
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(StoreError::doing("count parked records"))
 }

@@ -234,3 +234,14 @@ pub async fn leave(connection: &mut PgConnection, me: &str, untried: &[i64]) -> 
     .map_err(StoreError::doing("give intents back"))?;
     Ok(())
 }
+
+/// How many intents are open, and the most tries of one. Looked at often, so no more than so many are counted.
+pub async fn count(connection: &mut PgConnection) -> Result<(i64, i32), StoreError> {
+    sqlx::query_as(
+        "SELECT count(*), coalesce(max(attempts), 0)
+         FROM (SELECT attempts FROM messaging.intent ORDER BY id LIMIT 10001) AS oldest",
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(StoreError::doing("count open intents"))
+}

@@ -252,12 +252,14 @@ pub async fn writer_schema(
         .map_err(StoreError::doing("read a writer's schema"))
 }
 
-/// How many rows wait, and since when the oldest does.
+/// How many rows wait, and since when the oldest does. Looked at often, so no more than so many are counted.
 pub async fn depth(connection: &mut PgConnection) -> Result<(i64, Option<Timestamp>), StoreError> {
     let (rows, oldest): (i64, Option<OffsetDateTime>) =
-        sqlx::query_as("SELECT count(*), min(time) FROM messaging.outbox")
-            .fetch_one(connection)
-            .await
-            .map_err(StoreError::doing("measure the outbox"))?;
+        sqlx::query_as(
+            "SELECT count(*), min(time) FROM (SELECT time FROM messaging.outbox ORDER BY id LIMIT 100001) AS oldest",
+        )
+        .fetch_one(connection)
+        .await
+        .map_err(StoreError::doing("measure the outbox"))?;
     Ok((rows, oldest.map(Timestamp::from)))
 }

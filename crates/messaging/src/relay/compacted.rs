@@ -63,6 +63,7 @@ pub async fn run<E: Event>(
                 }
                 Err(error) => {
                     failures += 1;
+                    metrics::count_by(metrics::RETRIES, runtime.service, "loop", "relay", 1);
                     relay.report(&error);
                     runtime.settings.backoff().after(failures, 1.0)
                 }
@@ -101,7 +102,7 @@ impl Compacted<'_> {
         }
         let (ready, trouble) = self.with_schema_ids::<E>(rows).await;
         if !ready.is_empty() {
-            let publisher = self.publisher()?;
+            let (publisher, began) = (self.publisher()?, Instant::now());
             let sending: Vec<Step> = ready.iter().map(|(row, _)| publisher.sending(row)).collect();
             if let Err(error) = in_transaction(&publisher, &ready, &sending).await {
                 for step in &sending {
@@ -111,7 +112,11 @@ impl Compacted<'_> {
                 return Err(error);
             }
             self.acked = ready.iter().map(|(row, _)| row.id).collect();
-            metrics::count(metrics::PUBLISHED, self.runtime.service, ready.len());
+            let service = self.runtime.service;
+            metrics::time(metrics::PUBLISH_SECONDS, service, began.elapsed());
+            for (row, _) in &ready {
+                metrics::count_by(metrics::PUBLISHED, service, "topic", &row.topic, 1);
+            }
         }
         trouble.map_or(Ok(ready.len()), Err)
     }
@@ -187,7 +192,7 @@ impl Compacted<'_> {
         let part = if matches!(error, PublishError::Registry(_)) { Part::Registry } else { Part::Relay };
         let text = chain(error);
         self.runtime.report(part, NAME, Some(&text));
-        metrics::count(metrics::PUBLISH_FAILURES, self.runtime.service, 1);
+        metrics::count_by(metrics::PUBLISH_FAILURES, self.runtime.service, "reason", error.reason(), 1);
         tracing::debug!(
             service = self.runtime.service,
             error = text,

@@ -15,7 +15,7 @@ use sqlx::postgres::PgConnection;
 use tokio_util::sync::CancellationToken;
 
 use crate::registry::Registry;
-use crate::{Part, Runtime, StoreError};
+use crate::{Part, Runtime, StoreError, gauges, metrics};
 
 const REGISTRY_EVERY: Duration = Duration::from_secs(5);
 /// What is in flight at a stop may take this long.
@@ -29,6 +29,7 @@ pub async fn run<E: Event>(runtime: Runtime, shutdown: CancellationToken) {
         Ok(registry) => Arc::new(registry),
         Err(error) => return tracing::error!(%error, "cannot make an HTTP client for the registry"),
     };
+    metrics::register_relay(runtime.service, &publish::PublishError::REASONS);
     let (wake, woken, compacted_woken) = wake::channel();
     let (held, shards) = leases::channel();
     let ended = CancellationToken::new(); // the leases are kept until the relays have sent what is in flight
@@ -43,7 +44,7 @@ pub async fn run<E: Event>(runtime: Runtime, shutdown: CancellationToken) {
         relays,
         leases::keep(&runtime, held, &ended),
         wake::forward(&runtime, wake, shards.clone(), &shutdown),
-        shutdown.run_until_cancelled(measure(&runtime)),
+        shutdown.run_until_cancelled(gauges::outbox(&runtime)),
         shutdown.run_until_cancelled(watch_registry(&runtime, &registry)),
     );
 }
@@ -52,22 +53,6 @@ pub async fn run<E: Event>(runtime: Runtime, shutdown: CancellationToken) {
 async fn session(runtime: &Runtime) -> Result<PgConnection, StoreError> {
     let options = (*runtime.pool.connect_options()).clone().options([("synchronous_commit", "off")]);
     options.connect().await.map_err(StoreError::doing("connect"))
-}
-
-async fn measure(runtime: &Runtime) {
-    let mut every = tokio::time::interval(Duration::from_secs(2));
-    loop {
-        every.tick().await;
-        let Ok(mut connection) = runtime.pool.acquire().await else { continue };
-        if let Ok((rows, oldest)) = crate::postgres::outbox::depth(&mut connection).await {
-            let age = oldest.map_or(0.0, |oldest| runtime.clock.now().since(oldest).as_secs_f64());
-            crate::metrics::set(crate::metrics::OUTBOX_DEPTH, runtime.service, rows);
-            metrics::gauge!(crate::metrics::OUTBOX_AGE, "service" => runtime.service).set(age);
-        }
-        if let Ok(letters) = crate::postgres::dead_letter::count(&mut connection).await {
-            crate::metrics::set(crate::metrics::DEAD_LETTERS, runtime.service, letters);
-        }
-    }
 }
 
 /// Tells whether the registry answers, also while nobody needs it.

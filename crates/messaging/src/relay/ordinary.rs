@@ -192,7 +192,7 @@ impl Loop {
         let part = if matches!(error, PublishError::Registry(_)) { Part::Registry } else { Part::Relay };
         let text = chain(error);
         self.runtime.report(part, NAME, Some(&text));
-        metrics::count(metrics::PUBLISH_FAILURES, self.runtime.service, 1);
+        metrics::count_by(metrics::PUBLISH_FAILURES, self.runtime.service, "reason", error.reason(), 1);
         tracing::debug!(service = self.runtime.service, error = text, "events wait in the outbox");
     }
 

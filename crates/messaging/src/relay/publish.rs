@@ -35,6 +35,21 @@ pub enum PublishError {
     Kafka(#[source] KafkaError),
 }
 
+impl PublishError {
+    /// What [`PublishError::reason`] may say.
+    pub const REASONS: [&'static str; 4] = ["registry", "database", "no_topic", "kafka"];
+
+    /// As it is counted.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Registry(_) => "registry",
+            Self::LostSchema(_) | Self::Store(_) => "database",
+            Self::NoTopic(_) => "no_topic",
+            Self::Kafka(_) => "kafka",
+        }
+    }
+}
+
 /// What publishing needs.
 #[derive(Clone)]
 pub struct Publisher {

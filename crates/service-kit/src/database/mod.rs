@@ -2,6 +2,7 @@
 
 mod errors;
 mod migrate;
+mod pools;
 mod watch;
 
 use std::time::Duration;
@@ -65,12 +66,19 @@ impl Database {
         // All connections are made at once and kept: one that is made while a caller waits is given up with the wait, and on
         // a machine short of CPU, where proving the password takes longer than a caller waits, so would be the next.
         let running = bounded(running);
-        let kept = |size| {
+        let service = lifecycle.service();
+        let kept = |name, size| {
             let options = pool_options(size).min_connections(size).idle_timeout(None).max_lifetime(None);
+            let options = options.after_connect(move |_, _| {
+                pools::opened(service, name).increment(1);
+                Box::pin(std::future::ready(Ok(())))
+            });
             options.connect_lazy_with(running.clone())
         };
-        let loops = args.database_pool_size / 2;
-        Ok(Self { callers: kept(args.database_pool_size - loops), loops: kept(loops), migrated })
+        let half = args.database_pool_size / 2;
+        let (callers, loops) = (kept("callers", args.database_pool_size - half), kept("loops", half));
+        pools::spawn(lifecycle, [("callers", callers.clone()), ("loops", loops.clone())]);
+        Ok(Self { callers, loops, migrated })
     }
 
     /// Connections for requests; waits at most 1.4 s for one.

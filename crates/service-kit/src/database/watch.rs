@@ -3,9 +3,10 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use metrics::Histogram;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, PgConnection};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::{Importance, Lifecycle, Reporter};
 
@@ -19,12 +20,13 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) fn spawn(lifecycle: &Lifecycle, options: PgConnectOptions) {
     let reporter = lifecycle.health().dependency("database", Importance::Critical);
+    let answered = metrics::histogram!("database_ping_duration_seconds", "service" => lifecycle.service());
     let shutdown = lifecycle.shutdown().clone();
     lifecycle.spawn("database watch", async move {
         let work = async {
             let mut connection = None;
             loop {
-                connection = ask(connection, &options, &reporter).await;
+                connection = ask(connection, &options, &reporter, &answered).await;
                 tokio::time::sleep(ASK_EVERY).await;
             }
         };
@@ -37,13 +39,16 @@ async fn ask(
     connection: Option<PgConnection>,
     options: &PgConnectOptions,
     reporter: &Reporter,
+    answered: &Histogram,
 ) -> Option<PgConnection> {
     let mut connection = match connection {
         Some(connection) => connection,
         None => connect(options, reporter).await?,
     };
+    let asked = Instant::now();
     match timeout(ANSWER_WITHIN, sqlx::query("SELECT 1").execute(&mut connection)).await {
         Ok(Ok(_)) => {
+            answered.record(asked.elapsed());
             reporter.ok();
             return Some(connection);
         }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use utoipa::openapi::OpenApi;
 
-use crate::{Health, Json, Lifecycle, Problem, telemetry};
+use crate::{Health, Json, Lifecycle, Problem, metrics};
 
 pub(super) fn routes(lifecycle: &Lifecycle, document: &OpenApi) -> Router {
     let document = serde_json::to_string(document).unwrap_or_default();
@@ -15,7 +15,7 @@ pub(super) fn routes(lifecycle: &Lifecycle, document: &OpenApi) -> Router {
     Router::new()
         .route("/livez", get(async || "alive\n"))
         .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(measured))
         .route("/openapi.json", get(openapi))
         .with_state(lifecycle.health().clone())
 }
@@ -30,8 +30,9 @@ async fn readyz(State(health): State<Health>) -> Response {
     response
 }
 
-async fn metrics() -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], telemetry::render_metrics()).into_response()
+async fn measured(State(health): State<Health>) -> Response {
+    health.measure();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics::render(health.service())).into_response()
 }
 
 pub(super) async fn no_such_route(method: Method, uri: Uri) -> Problem {

@@ -15,7 +15,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa::openapi::OpenApi;
 
 use crate::config::CorsArgs;
-use crate::{Lifecycle, openapi, telemetry};
+use crate::{Lifecycle, metrics, openapi};
 
 pub use serve::{Running, ServeError};
 
@@ -76,7 +76,7 @@ impl App {
 
     /// The router with everything around it; what `serve` serves, and what tests call without a socket.
     pub fn into_router(self) -> Router {
-        telemetry::metrics_handle();
+        metrics::handle();
         let document = openapi::complete(self.document);
         let observed = Arc::new(observe::Observed {
             service: self.lifecycle.service(),

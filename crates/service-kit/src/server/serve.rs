@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::App;
 use crate::config::HttpArgs;
-use crate::{Lifecycle, telemetry};
+use crate::{Lifecycle, metrics};
 
 /// How long requests under way may take to finish once the service stops.
 const FINISH_WITHIN: Duration = Duration::from_secs(3);
@@ -155,6 +155,6 @@ async fn converse(stream: TcpStream, router: Router, shutdown: CancellationToken
 async fn keep_up_metrics(shutdown: CancellationToken) {
     let mut ticks = tokio::time::interval(METRICS_UPKEEP);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-        telemetry::metrics_handle().run_upkeep();
+        metrics::handle().run_upkeep();
     }
 }

@@ -1,10 +1,10 @@
-//! `stack exec -- command`: a stack for the time of one command.
+//! `stack exec -- command`: a stack for the time of one command; and `stack promtool`, which needs none.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{ExitCode, ExitStatus};
 
 use anyhow::Context as _;
-use stack::{Options, Stack};
+use stack::{Options, PROMETHEUS_REMEDY, Prometheus, Stack};
 use tokio::process::Command;
 
 use super::up::Stop;
@@ -34,6 +34,16 @@ pub(super) async fn exec(mut options: Options, keep: bool, command: &[String]) -
         stack::reset(&dir)?;
     }
     result
+}
+
+/// Runs promtool, where there is one.
+pub(super) async fn promtool(arguments: &[String]) -> anyhow::Result<ExitCode> {
+    let Some(found) = Prometheus::find() else {
+        eprintln!("promtool {}: SKIPPED, {PROMETHEUS_REMEDY}", arguments.join(" "));
+        return Ok(ExitCode::SUCCESS);
+    };
+    let status = Command::new(&found.promtool).args(arguments).status().await;
+    Ok(exit_code(status.with_context(|| format!("cannot run {}", found.promtool.display()))?))
 }
 
 /// Ctrl-C reaches the command by itself; a signal to us alone is passed on.

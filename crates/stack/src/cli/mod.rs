@@ -71,6 +71,12 @@ enum Command {
         #[arg(last = true, required = true)]
         command: Vec<String>,
     },
+    /// Run promtool with these arguments, if it is here; says that it was skipped otherwise
+    Promtool {
+        /// Its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        arguments: Vec<String>,
+    },
 }
 
 #[derive(clap::Args)]
@@ -119,6 +125,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Logs { part, lines, follow } => inspect::logs(&dir, part.into(), lines, follow),
         Command::Env => inspect::env(&dir),
         Command::Exec { start, keep, command } => exec::exec(start.options(dir), keep, &command).await,
+        Command::Promtool { arguments } => exec::promtool(&arguments).await,
     }
 }
 

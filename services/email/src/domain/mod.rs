@@ -34,12 +34,12 @@ impl Reason {
     pub fn name(self) -> &'static str {
         match self {
             Self::Repeated => "repeated",
-            Self::AlreadyOpen => "mail already asked for",
-            Self::AlreadyEnded => "mail already ended",
-            Self::NeverOpened => "no such mail",
-            Self::NothingToTell => "nothing to tell",
-            Self::CustomerErased => "customer erased",
-            Self::NothingNew => "nothing new",
+            Self::AlreadyOpen => "mail_already_asked_for",
+            Self::AlreadyEnded => "mail_already_ended",
+            Self::NeverOpened => "no_such_mail",
+            Self::NothingToTell => "nothing_to_tell",
+            Self::CustomerErased => "customer_erased",
+            Self::NothingNew => "nothing_new",
         }
     }
 }

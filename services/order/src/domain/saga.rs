@@ -57,17 +57,17 @@ impl Order {
             // One said no → OrderCancelled: the other undoes what it did, or what it is still doing.
             (Fate::Pending, Trigger::Reply, Stock::Rejected, _) => cancel(OutOfStock),
             (Fate::Pending, Trigger::Reply, _, Payment::Declined) => cancel(PaymentDeclined),
-            (Fate::Pending, Trigger::Reply, _, _) => ignore("waits for the other reply"),
+            (Fate::Pending, Trigger::Reply, _, _) => ignore("waits_for_other_reply"),
 
             // Nobody may wait for ever: both undo whatever they did, and what arrives later finds the order cancelled.
             (Fate::Pending, Trigger::Deadline, _, _) if now >= self.deadline_at => cancel(TimedOut),
-            (Fate::Pending, Trigger::Deadline, _, _) => ignore("not due yet"),
+            (Fate::Pending, Trigger::Deadline, _, _) => ignore("not_due"),
             (Fate::Pending, Trigger::Customer { .. }, _, _) => cancel(CustomerRequest),
 
             // The money could not be taken → OrderCancelled: billing voids what it holds, inventory puts back.
             (Fate::Confirmed { .. }, Trigger::Reply, _, Payment::CaptureFailed) => cancel(CaptureFailed),
-            (Fate::Confirmed { .. }, Trigger::Reply, _, _) => ignore("already confirmed"),
-            (Fate::Confirmed { .. }, Trigger::Deadline, _, _) => ignore("decided in time"),
+            (Fate::Confirmed { .. }, Trigger::Reply, _, _) => ignore("already_confirmed"),
+            (Fate::Confirmed { .. }, Trigger::Deadline, _, _) => ignore("decided_in_time"),
             // Within the window → OrderCancelled: billing refunds, inventory puts back.
             (Fate::Confirmed { at }, Trigger::Customer { window }, _, _) => {
                 let until = at.plus(window);
@@ -75,7 +75,7 @@ impl Order {
             }
 
             // Cancelled is final; replies to it only move its progress until it is settled.
-            (Fate::Cancelled { .. }, _, _, _) => ignore("already cancelled"),
+            (Fate::Cancelled { .. }, _, _, _) => ignore("already_cancelled"),
         }
     }
 }

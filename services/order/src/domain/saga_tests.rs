@@ -29,7 +29,7 @@ fn a_pending_order_decides_by_what_its_participants_answered_in_every_state() {
                 (Stock::Reserved, Payment::Authorized) => Ok("OrderConfirmed"),
                 (Stock::Rejected, _) => Ok("OrderCancelled OutOfStock"),
                 (_, Payment::Declined) => Ok("OrderCancelled PaymentDeclined"),
-                _ => Err("waits for the other reply"),
+                _ => Err("waits_for_other_reply"),
             };
             check(Fate::Pending, stock, payment, Trigger::Reply, expected);
         }
@@ -42,7 +42,7 @@ fn a_confirmed_order_is_undone_by_a_failed_capture_and_by_no_other_reply() {
         for payment in PAYMENTS {
             let expected = match payment {
                 Payment::CaptureFailed => Ok("OrderCancelled CaptureFailed"),
-                _ => Err("already confirmed"),
+                _ => Err("already_confirmed"),
             };
             check(confirmed(), stock, payment, Trigger::Reply, expected);
         }
@@ -63,7 +63,7 @@ fn a_cancelled_order_decides_nothing_any_more_in_any_state() {
             .into_iter()
             .flat_map(|payment| [Trigger::Reply, Trigger::Deadline, WINDOW].map(|t| (payment, t)))
         {
-            check(cancelled(reason), stock, payment, trigger, Err("already cancelled"));
+            check(cancelled(reason), stock, payment, trigger, Err("already_cancelled"));
         }
     }
 }
@@ -72,10 +72,10 @@ fn a_cancelled_order_decides_nothing_any_more_in_any_state() {
 fn only_an_overdue_pending_order_times_out_whatever_was_answered() {
     for (stock, payment) in STOCKS.into_iter().flat_map(|stock| PAYMENTS.map(|payment| (stock, payment))) {
         let mut early = order(Fate::Pending, stock, payment);
-        assert_eq!(act(&mut early, Trigger::Deadline, at(DEADLINE_S - 1)), Err("not due yet"));
+        assert_eq!(act(&mut early, Trigger::Deadline, at(DEADLINE_S - 1)), Err("not_due"));
         let due = act(&mut early, Trigger::Deadline, at(DEADLINE_S)).map(|event| short_name(&event));
         assert_eq!(due, Ok("OrderCancelled TimedOut".to_owned()));
-        check(confirmed(), stock, payment, Trigger::Deadline, Err("decided in time"));
+        check(confirmed(), stock, payment, Trigger::Deadline, Err("decided_in_time"));
     }
 }
 
@@ -218,7 +218,7 @@ fn a_capture_that_fails_after_the_customer_cancelled_is_voided_without_another_d
     let mut tracked = order(confirmed(), Stock::Committed, Payment::Authorized);
     act(&mut tracked, WINDOW, at(11)).unwrap();
     for (number, payment) in [(2, Payment::CaptureFailed), (3, Payment::Voided)] {
-        assert_eq!(hear(&mut tracked, number, &payment_reply(payment, at(12))).1, Err("already cancelled"));
+        assert_eq!(hear(&mut tracked, number, &payment_reply(payment, at(12))).1, Err("already_cancelled"));
     }
     assert_eq!(tracked.order.progress.payment, Payment::Voided);
 }

@@ -4,11 +4,13 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use kernel::{Clock, Ids};
+use metrics::{Counter, Histogram};
 use service_kit::Reporter;
 use tokio::sync::mpsc;
 
 use super::file::{AppendError, LedgerFile};
 use super::{Book, Call, Entry, Request, Settled, Unwritable};
+use crate::domain::Kind;
 
 /// Most calls that share a sync.
 const BATCH_MAX: usize = 256;
@@ -57,6 +59,7 @@ impl Writer {
         reporter: Reporter,
     ) -> Self {
         let (held, flaky) = (VecDeque::new(), HashMap::new());
+        register();
         Self { file, book, calls, held, flaky, clock, ids, reporter, broken: false }
     }
 
@@ -136,7 +139,7 @@ impl Writer {
 
     fn commit(&mut self, batch: Batch) {
         let size = u32::try_from(batch.entries.len()).unwrap_or(u32::MAX);
-        metrics::histogram!("gateway_ledger_batch_records", "service" => "payment-gateway").record(size);
+        sizes().record(size);
         match self.file.append(&batch.lines) {
             Ok(()) => {
                 self.reporter.ok();
@@ -159,8 +162,7 @@ impl Writer {
     fn publish(&mut self, book: &mut Book, entry: Entry, call: Call) {
         let outcome = if entry.is_effect() { "approved" } else { "declined" };
         let kind = entry.kind.to_string();
-        metrics::counter!("gateway_operations_total", "service" => "payment-gateway", "kind" => kind, "outcome" => outcome)
-            .increment(1);
+        operations(kind, outcome).increment(1);
         match book.add(entry) {
             Ok(()) => {
                 let entry = book.answered(&call.request.idempotency_key).map(Arc::clone);
@@ -188,6 +190,26 @@ impl Batch {
         self.touched.insert(request.idempotency_key.clone());
         self.touched.insert(request.order_id.to_string());
     }
+}
+
+/// Shows at zero what may come to be counted: a rate begins with the first, not with the second.
+fn register() {
+    metrics::describe_counter!("gateway_operations_total", "Operations decided and in the ledger.");
+    metrics::describe_histogram!("gateway_ledger_batch_records", "Entries that share a sync of the ledger.");
+    for kind in [Kind::Authorize, Kind::Capture, Kind::Void, Kind::Refund] {
+        for outcome in ["approved", "declined"] {
+            operations(kind.to_string(), outcome).increment(0);
+        }
+    }
+    let _shown = sizes();
+}
+
+fn operations(kind: String, outcome: &'static str) -> Counter {
+    metrics::counter!("gateway_operations_total", "service" => "payment-gateway", "kind" => kind, "outcome" => outcome)
+}
+
+fn sizes() -> Histogram {
+    metrics::histogram!("gateway_ledger_batch_records", "service" => "payment-gateway")
 }
 
 /// Whoever asked may have gone; the answer is kept for the repeat.

@@ -116,9 +116,9 @@ fn every_state_answers_every_event_of_the_order() {
         ("receipt pending", "repeated", "repeated", "opens cancellation", "repeated"),
         ("receipt sent", "repeated", "repeated", "opens cancellation", "repeated"),
         ("receipt failed", "repeated", "repeated", "opens cancellation", "repeated"),
-        ("notice pending", "repeated", "repeated", "mail already asked for", "repeated"),
-        ("notice sent", "repeated", "repeated", "mail already asked for", "repeated"),
-        ("notice failed", "repeated", "repeated", "mail already asked for", "repeated"),
+        ("notice pending", "repeated", "repeated", "mail_already_asked_for", "repeated"),
+        ("notice sent", "repeated", "repeated", "mail_already_asked_for", "repeated"),
+        ("notice failed", "repeated", "repeated", "mail_already_asked_for", "repeated"),
         ("both pending", "repeated", "repeated", "repeated", "repeated"),
         ("receipt sent, notice pending", "repeated", "repeated", "repeated", "repeated"),
         ("both sent", "repeated", "repeated", "repeated", "repeated"),
@@ -147,7 +147,7 @@ fn every_state_answers_every_event_of_the_order() {
 fn without_numbers_the_state_alone_refuses_a_second_mail() {
     for (name, history) in states() {
         let mails = after(&history);
-        let refused = |kind| if mails.mail(kind).is_some() { "mail already asked for" } else { "" };
+        let refused = |kind| if mails.mail(kind).is_some() { "mail_already_asked_for" } else { "" };
         for ((event, _), kind) in [(confirmed(), Kind::Receipt), (cancelled(0), Kind::Cancellation)] {
             let expected = match refused(kind) {
                 "" => format!("opens {}", kind.name()),
@@ -155,7 +155,7 @@ fn without_numbers_the_state_alone_refuses_a_second_mail() {
             };
             assert_eq!(told(&mails.decide(&event, 0)), expected, "{name}");
         }
-        assert_eq!(told(&mails.decide(&created().0, 0)), "nothing to tell", "{name}");
+        assert_eq!(told(&mails.decide(&created().0, 0)), "nothing_to_tell", "{name}");
     }
 }
 
@@ -170,9 +170,9 @@ fn every_state_answers_every_result() {
             ];
             for (outcome, published) in outcomes {
                 let expected = match mails.mail(kind) {
-                    None => "no such mail",
+                    None => "no_such_mail",
                     Some(Mail::Pending) => published,
-                    Some(Mail::Sent { .. } | Mail::Failed { .. }) => "mail already ended",
+                    Some(Mail::Sent { .. } | Mail::Failed { .. }) => "mail_already_ended",
                 };
                 assert_eq!(told(&mails.conclude(kind, WHO, outcome, at(9))), expected, "{name} × {kind:?}");
             }
