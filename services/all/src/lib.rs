@@ -4,4 +4,5 @@ pub mod cli;
 pub mod client;
 mod demo;
 pub mod launch;
+pub mod openapi;
 mod run;
