@@ -1,6 +1,6 @@
 # Every command of the project; `make` lists them. CARGO_TARGET_DIR is respected.
 .DEFAULT_GOAL := help
-.PHONY: help setup build check fmt lint docs tidy schemas rules deny test e2e demo run bench reset clean-data compilers maven
+.PHONY: help setup build check fmt lint docs tidy schemas contract openapi rules deny test e2e fuzz-api demo run bench reset clean-data compilers maven
 
 # Where cargo puts its programs.
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),$(shell cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'))
@@ -21,7 +21,7 @@ setup: maven build ## Make this machine ready: build, then find or install Java 
 build: compilers ## Build every program, unoptimised
 	@cargo build --workspace --bins --test tidy
 
-check: fmt lint docs tidy schemas rules deny ## Everything that must hold before a commit
+check: fmt lint docs tidy schemas contract rules deny ## Everything that must hold before a commit
 	@echo "check: all in order"
 
 fmt: ## Is the code formatted as rustfmt does it?
@@ -47,6 +47,12 @@ rules: build ## Alerts and their tests, by promtool; skipped where Prometheus is
 	@if [ -e $(PROMETHEUS)/prometheus.yml ]; then \
 		"$(PROGRAMS)/stack" promtool check config --syntax-only $(PROMETHEUS)/prometheus.yml; fi
 
+contract: build ## Are the documents in docs/openapi what the programs say, and does every caller that exists still work?
+	@"$(PROGRAMS)/counterflow" openapi check
+
+openapi: build ## Write what the programs say of their HTTP APIs to docs/openapi; refused where callers would break
+	@"$(PROGRAMS)/counterflow" openapi write
+
 deny: ## Licences, sources and duplicates among the dependencies; skipped where cargo-deny is not installed
 	@if command -v cargo-deny >/dev/null; then \
 		cargo deny --log-level error check --hide-inclusion-graph bans licenses sources; \
@@ -60,6 +66,9 @@ test: setup ## All tests, on a real Kafka, registry and Postgres; no Docker
 # The suites that need nothing but HTTP; `cargo test` runs the same ones at stores of their own.
 e2e: compilers ## The end-to-end tests at a running store (`make run`, compose): where ORDER_URL and the others say, else on the usual ports
 	STORE=running cargo test --workspace --test e2e --test api
+
+fuzz-api: ## Ask a running store (`make run`) thousands of things its documents allow or forbid; ORDER_URL and so on for another
+	@tests/fuzz/run "$(TARGET_DIR)/fuzz"
 
 demo: setup ## A scripted day at the store, told as a story and checked at the end
 	@"$(PROGRAMS)/counterflow" demo

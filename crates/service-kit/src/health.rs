@@ -54,6 +54,8 @@ pub enum Readiness {
 
 /// The answer of `/readyz`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(examples(json!({"status": "degraded", "dependencies": {
+    "database": {"status": "ok", "detail": null}, "registry": {"status": "degraded", "detail": "the registry does not answer"}}})))]
 pub struct HealthReport {
     /// The worst that the dependencies mean to callers.
     pub status: Readiness,

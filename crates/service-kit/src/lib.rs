@@ -6,6 +6,7 @@
 
 pub mod config;
 pub mod database;
+mod docs;
 pub mod duration;
 pub mod extract;
 pub mod health;
@@ -28,5 +29,6 @@ pub use extract::{Fields, IdempotencyKey, Json, Path, Query};
 pub use health::{Health, Importance, Reporter};
 pub use lifecycle::Lifecycle;
 pub use list::{List, ListQuery, Page};
+pub use openapi::Api;
 pub use problem::{FieldError, Problem};
 pub use server::{App, Running};

@@ -52,7 +52,7 @@ pub struct PageParams {
     #[param(required = false, minimum = 1, maximum = 100, default = 20)]
     pub limit: u32,
     /// `next_cursor` of the page before.
-    #[param(required = false)]
+    #[param(required = false, example = "ImVzcHJlc3NvLWN1cCI")]
     pub cursor: String,
 }
 
@@ -62,6 +62,7 @@ pub struct List<T> {
     /// The items, in the list's order.
     pub items: Vec<T>,
     /// Where the next page begins; null at the end.
+    #[schema(examples(json!(null)))]
     pub next_cursor: Option<String>,
     #[serde(skip)]
     #[schema(ignore)]

@@ -31,6 +31,28 @@ enum Command {
         #[arg(long, default_value = ".stack/run")]
         dir: PathBuf,
     },
+    /// The OpenAPI documents of the five programs, as they are kept in the repository
+    Openapi {
+        /// What to do with them
+        #[command(subcommand)]
+        action: Action,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Says where they differ from what the programs say, and where callers that exist would break; exit code 1 then
+    Check {
+        /// Folder of the documents
+        #[arg(long, default_value = crate::openapi::FOLDER)]
+        dir: PathBuf,
+    },
+    /// Writes what the programs say; refused where callers that exist would break and the version was not raised
+    Write {
+        /// Folder of the documents
+        #[arg(long, default_value = crate::openapi::FOLDER)]
+        dir: PathBuf,
+    },
 }
 
 impl Cli {
@@ -46,6 +68,8 @@ impl Cli {
         match self.command {
             Command::Demo { dir } => Box::pin(crate::demo::play(&dir, shutdown)).await,
             Command::Run { dir } => Box::pin(crate::run::keep_running(&dir, shutdown)).await,
+            Command::Openapi { action: Action::Check { dir } } => crate::openapi::check(&dir),
+            Command::Openapi { action: Action::Write { dir } } => crate::openapi::write(&dir),
         }
     }
 }

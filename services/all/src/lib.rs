@@ -3,4 +3,5 @@
 pub mod cli;
 mod demo;
 pub mod launch;
+pub mod openapi;
 mod run;

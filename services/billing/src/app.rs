@@ -6,12 +6,11 @@ use kernel::clock::{SystemClock, SystemIds};
 use messaging::Part;
 use service_kit::{App, Database, Importance, Lifecycle, Reporter, Running};
 use tokio_util::sync::CancellationToken;
-use utoipa::OpenApi as _;
 
 use crate::config::{Config, PORT};
 use crate::consumer::Billing;
 use crate::gateway::HttpGateway;
-use crate::http::{self, ApiDoc, ApiState};
+use crate::http::{self, ApiState};
 use crate::store::{MIGRATOR, Payments};
 use crate::worker::Caller;
 
@@ -37,7 +36,7 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     );
     spawn_loops(&lifecycle, &database, &runtime, gateway);
     let routes = http::routes(ApiState { pool: database.callers().clone() });
-    let app = App::new(&lifecycle, routes, ApiDoc::openapi()).cors(&config.cors);
+    let app = App::new(&lifecycle, routes, http::api()).cors(&config.cors);
     Ok(app.serve(&config.http, PORT).await?)
 }
 

@@ -7,7 +7,6 @@ use kernel::clock::{SystemClock, SystemIds};
 use messaging::{Part, Runtime};
 use service_kit::{App, Database, Importance, Lifecycle, Reporter, Running};
 use tokio_util::sync::CancellationToken;
-use utoipa::OpenApi as _;
 
 use crate::Config;
 use crate::consumer::Email;
@@ -37,8 +36,7 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
         Runtime::new("email", pool.clone(), config.messaging, clock.clone(), Arc::new(SystemIds), status);
     let sender = Sender { pool, mailer: transport, stationery, clock };
     spawn_loops(&lifecycle, &database, &runtime, sender);
-    let app = App::new(&lifecycle, http::routes(database.callers().clone()), http::ApiDoc::openapi())
-        .cors(&config.cors);
+    let app = App::new(&lifecycle, http::routes(database.callers().clone()), http::api()).cors(&config.cors);
     app.serve(&config.http, DEFAULT_PORT).await.context("email cannot start")
 }
 

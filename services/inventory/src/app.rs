@@ -7,7 +7,6 @@ use kernel::clock::{SystemClock, SystemIds};
 use messaging::{Part, Runtime, Status};
 use service_kit::{App, Database, Health, Importance, Lifecycle, Reporter, Running};
 use tokio_util::sync::CancellationToken;
-use utoipa::OpenApi as _;
 
 use crate::config::Config;
 use crate::consumer::Inventory;
@@ -44,9 +43,8 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     let relay = messaging::relay::run::<events::Event>(runtime.clone(), token());
     database.spawn(&lifecycle, "consumer", consumer);
     database.spawn(&lifecycle, "relay", relay);
-    let app =
-        App::new(&lifecycle, http::routes(runtime.over(database.callers().clone())), http::ApiDoc::openapi())
-            .cors(&config.cors);
+    let app = App::new(&lifecycle, http::routes(runtime.over(database.callers().clone())), http::api())
+        .cors(&config.cors);
     Ok(app.serve(&config.http, PORT).await?)
 }
 

@@ -6,7 +6,6 @@ use kernel::clock::{SystemClock, SystemIds};
 use messaging::Runtime;
 use service_kit::{App, Database, Lifecycle, Running};
 use tokio_util::sync::CancellationToken;
-use utoipa::OpenApi as _;
 
 use crate::config::Config;
 use crate::consumer::OrderHandler;
@@ -61,9 +60,8 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     let watch =
         watchers.run(database.loops().clone(), config.orders.watch_every, lifecycle.shutdown().clone());
     lifecycle.spawn("watchers", watch);
-    let app = App::new(&lifecycle, http::routes(state), http::ApiDoc::openapi())
-        .cors(&config.cors)
-        .unhurried(http::GET_ORDER);
+    let app =
+        App::new(&lifecycle, http::routes(state), http::api()).cors(&config.cors).unhurried(http::GET_ORDER);
     Ok(app.serve(&config.http, PORT).await?)
 }
 

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use kernel::clock::{SystemClock, SystemIds};
 use service_kit::{App, Importance, Lifecycle, Running};
 use tokio_util::sync::CancellationToken;
-use utoipa::OpenApi as _;
 
 use crate::config::{Config, PORT};
-use crate::http::{self, ApiDoc, ApiState};
+use crate::http::{self, ApiState};
 use crate::ledger;
 
 /// Runs the gateway until `shutdown` is cancelled.
@@ -29,9 +28,8 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
         late_answer: config.gateway.late_answer,
         shutdown: lifecycle.shutdown().clone(),
     };
-    let app = App::new(&lifecycle, http::routes(state), ApiDoc::openapi())
-        .cors(&config.cors)
-        .unhurried("/authorize");
+    let app =
+        App::new(&lifecycle, http::routes(state), http::api()).cors(&config.cors).unhurried("/authorize");
     let running = app.serve(&config.http, PORT).await?;
     lifecycle.spawn("ledger writer", async move {
         // Ends by itself once the last handler is gone; a panic in it ends this loop, and so shows in /readyz.

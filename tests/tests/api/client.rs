@@ -143,6 +143,8 @@ impl Call<'_> {
         let has_body = method != Method::HEAD && path != "/readyz";
         if status >= 400 && has_body {
             answer.check_problem(&name);
+            let kind = answer.json()["type"].as_str().unwrap_or_default().to_owned();
+            api.document(program).check_problem_type(&method, &path, status, &kind);
         }
         if status < 300 && method != Method::HEAD {
             api.document(program).check_body(&method, &path, status, &answer.text);

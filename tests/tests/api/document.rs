@@ -79,6 +79,29 @@ impl Document {
         }
     }
 
+    /// Panics unless the type of a problem is one that the document names for this answer.
+    #[track_caller]
+    pub fn check_problem_type(&self, method: &Method, path: &str, status: u16, kind: &str) {
+        let Some((template, methods)) = self.find(path) else { return };
+        let name = if method == Method::HEAD { "GET" } else { method.as_str() };
+        if BEFORE_ROUTING.contains(&status) || !methods.contains_key(name) {
+            return;
+        }
+        let response = &self.operation(method, template)["responses"][status.to_string()];
+        let schema = &response["content"]["application/problem+json"]["schema"];
+        let types = schema["allOf"][1]["properties"]["type"]["enum"].as_array().cloned().unwrap_or_default();
+        assert!(
+            types.iter().any(|known| known == kind),
+            "{method} {path}: {status} {kind}, documented are {types:?}"
+        );
+    }
+
+    /// Panics unless an example is of its schema.
+    #[track_caller]
+    pub fn check_example(&self, schema: &Value, example: &Value, name: &str) {
+        self.check_value(schema, example, name);
+    }
+
     /// As much of JSON Schema as the documents use.
     #[track_caller]
     fn check_value(&self, schema: &Value, value: &Value, at: &str) {
@@ -90,6 +113,12 @@ impl Document {
             if !value.is_null() {
                 self.check_value(other, value, at);
             }
+            return;
+        }
+        if let Some(all) = schema["allOf"].as_array() {
+            self.check_value(&all[0], value, at);
+            let types = &all[1]["properties"]["type"]["enum"];
+            assert!(types.as_array().is_some_and(|types| types.contains(&value["type"])), "{at} is {value}");
             return;
         }
         let types: Vec<&str> = match &schema["type"] {

@@ -14,6 +14,9 @@ sentences![
     every_error_is_documented_as_a_problem,
     every_reference_leads_somewhere,
     every_operation_has_a_name_of_its_own_and_words,
+    every_operation_has_an_example_of_what_is_sent_and_answered,
+    every_type_of_problem_is_explained_by_its_program,
+    the_page_of_each_program_is_there,
 ];
 
 /// What every operation may answer: a bad value, a body that is too large, an outage.
@@ -21,6 +24,10 @@ const EVERYWHERE: [u16; 3] = [400, 413, 503];
 const BODY: [u16; 2] = [415, 422];
 
 type Route = (Program, &'static str, &'static str, &'static [u16], &'static [&'static [u16]]);
+
+/// What every program answers besides its own work.
+const COMMON: [&str; 7] =
+    ["/livez", "/metrics", "/readyz", "/openapi.json", "/docs", "/docs/problems", "/docs/problems/{type}"];
 
 const ROUTES: [Route; 24] = [
     (Program::Order, "put", "/customers/{id}", &[200, 201, 410], &[&BODY]),
@@ -62,7 +69,7 @@ async fn the_document_is_openapi_3_1() {
                 "{program:?} {member}"
             );
         }
-        for path in ["/livez", "/metrics", "/readyz", "/openapi.json"] {
+        for path in COMMON {
             assert!(document["paths"][path]["get"].is_object(), "{program:?} {path}");
         }
     }
@@ -79,7 +86,7 @@ async fn every_route_is_documented_with_its_statuses() {
         }
     }
     for program in Program::ALL {
-        let own = |path: &str| !["/livez", "/metrics", "/readyz", "/openapi.json"].contains(&path);
+        let own = |path: &str| !COMMON.contains(&path);
         let known: BTreeSet<(String, &str)> = api
             .document(program)
             .operations()
@@ -96,10 +103,13 @@ async fn every_error_is_documented_as_a_problem() {
     for program in Program::ALL {
         let document = api.document(program);
         for (method, path, statuses) in document.operations() {
-            for status in statuses.iter().filter(|status| status.starts_with('4')) {
+            assert!(!statuses.contains("default"), "{method} {path} documents each status by itself");
+            for status in statuses.iter().filter(|status| status.starts_with(['4', '5'])) {
                 let response = &document.operation(&method, path)["responses"][status];
-                let schema = &response["content"]["application/problem+json"]["schema"];
-                assert_eq!(schema["$ref"], "#/components/schemas/Problem", "{method} {path} {status}");
+                let schema = &response["content"]["application/problem+json"]["schema"]["allOf"];
+                assert_eq!(schema[0]["$ref"], "#/components/schemas/Problem", "{method} {path} {status}");
+                let types = schema[1]["properties"]["type"]["enum"].as_array();
+                assert!(types.is_some_and(|types| !types.is_empty()), "{method} {path} {status}: of no type");
             }
         }
         let problem = &document.json["components"]["schemas"]["Problem"];
@@ -151,5 +161,74 @@ async fn every_operation_has_a_name_of_its_own_and_words() {
             let wanted = path.split(['{', '}']).skip(1).step_by(2).collect();
             assert_eq!(given, wanted, "{method} {path}");
         }
+    }
+}
+
+async fn every_operation_has_an_example_of_what_is_sent_and_answered() {
+    let api = every_day().await;
+    for program in Program::ALL {
+        let document = api.document(program);
+        for (method, path, _) in document.operations() {
+            let operation = document.operation(&method, path);
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let shown = [&parameter["example"], &parameter["schema"]["default"]];
+                assert!(shown.iter().any(|value| !value.is_null()), "{method} {path}: {parameter}");
+            }
+            let answers = operation["responses"].as_object().into_iter().flatten();
+            let bodies = answers.flat_map(|(status, response)| contents(status, response));
+            for (name, content) in contents("body", &operation["requestBody"]).chain(bodies) {
+                let many = content["examples"].as_object().into_iter().flatten();
+                let many = many.map(|(_, example)| &example["value"]);
+                let examples: Vec<&Value> = content.get("example").into_iter().chain(many).collect();
+                assert!(!examples.is_empty(), "{method} {path} {name} has no example");
+                for example in examples {
+                    document.check_example(&content["schema"], example, &format!("{method} {path} {name}"));
+                }
+            }
+        }
+    }
+}
+
+fn contents<'a>(name: &'a str, of: &'a Value) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    let contents = of["content"].as_object().into_iter().flatten();
+    contents.map(move |(_, content)| (name, content))
+}
+
+async fn every_type_of_problem_is_explained_by_its_program() {
+    let api = every_day().await;
+    for program in Program::ALL {
+        let mut types = BTreeSet::new();
+        kinds(&api.document(program).json["paths"], &mut types);
+        assert!(types.len() > 5, "{types:?}");
+        for kind in types {
+            let page = api.get(program, &format!("/docs/problems/{kind}")).await;
+            assert_eq!(
+                (page.status, page.header("content-type")),
+                (200, "text/html; charset=utf-8"),
+                "{kind}"
+            );
+            assert!(page.text.contains("What to do"), "{kind}");
+        }
+        api.get(program, "/docs/problems/unheard-of").await.refused(404, "not-found");
+    }
+}
+
+fn kinds<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
+    match value {
+        Value::Object(members) => members.values().for_each(|member| kinds(member, found)),
+        Value::Array(items) => items.iter().for_each(|item| kinds(item, found)),
+        Value::String(text) if text.starts_with("urn:counterflow:problem:") => {
+            found.insert(text);
+        }
+        _ => {}
+    }
+}
+
+async fn the_page_of_each_program_is_there() {
+    let api = every_day().await;
+    for program in Program::ALL {
+        let page = api.get(program, "/docs").await;
+        let title = api.document(program).json["info"]["title"].as_str().unwrap();
+        assert!(page.text.contains(&format!("<title>{title}</title>")), "{program:?}");
     }
 }

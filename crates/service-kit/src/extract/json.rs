@@ -2,7 +2,7 @@
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::strict::Strict;
 use super::walk::{self, Flaw};
 use super::{BODY_BYTES_MAX, words};
+use crate::problem::{PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE};
 use crate::{FieldError, Problem};
 
 /// A JSON body: taken from a request strictly, or given as an answer.
@@ -43,18 +44,13 @@ async fn whole(body: Body) -> Result<Bytes, Problem> {
 /// 413, wherever the size is found out.
 pub(crate) fn too_large() -> Problem {
     let detail = format!("a request body is at most {BODY_BYTES_MAX} bytes");
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "payload-too-large", "Payload too large", detail)
+    Problem::of(&PAYLOAD_TOO_LARGE, detail)
 }
 
 fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     let refused = |got: &str| {
         let detail = format!("the body must be application/json, got {got}");
-        Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported-media-type",
-            "Unsupported media type",
-            detail,
-        )
+        Problem::of(&UNSUPPORTED_MEDIA_TYPE, detail)
     };
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return Err(refused("no content-type")) };
     let text = value.to_str().map_err(|_| refused("an unreadable content-type"))?;

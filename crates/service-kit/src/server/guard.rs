@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use futures::{FutureExt as _, StreamExt as _};
 
 use crate::extract::{BODY_BYTES_MAX, pairs, too_large};
-use crate::problem::{MEDIA_TYPE, RETRY_AFTER};
+use crate::problem::{self, MEDIA_TYPE, RETRY_AFTER};
 use crate::{FieldError, Problem};
 
 /// How long a caller may take to send its body.
@@ -94,7 +94,7 @@ pub(super) async fn bound_body(request: Request, next: Next) -> Response {
         Ok(Err(problem)) => problem.into_response(),
         Err(_) => {
             let detail = format!("the body did not arrive within {BODY_WITHIN:?}");
-            Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", "Request too slow", detail).into_response()
+            Problem::of(&problem::TIMEOUT, detail).into_response()
         }
     }
 }
@@ -135,9 +135,9 @@ pub(super) async fn only_problems(request: Request, next: Next) -> Response {
     let problem = match status {
         StatusCode::METHOD_NOT_ALLOWED => {
             let detail = format!("{method} is not allowed here; the Allow header names what is");
-            Problem::new(status, "method-not-allowed", "Method not allowed", detail)
+            Problem::of(&problem::METHOD_NOT_ALLOWED, detail)
         }
-        _ => Problem::new(status, "refused", "Refused", status.canonical_reason().unwrap_or("refused")),
+        _ => Problem::refused(status),
     };
     let mut replaced = problem.into_response();
     let kept = response

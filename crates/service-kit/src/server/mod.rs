@@ -12,10 +12,10 @@ use std::time::Duration;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::{Router, middleware};
 use tower_http::cors::{AllowOrigin, CorsLayer};
-use utoipa::openapi::OpenApi;
 
 use crate::config::CorsArgs;
-use crate::{Lifecycle, metrics, openapi};
+use crate::openapi::{self, Api};
+use crate::{Lifecycle, docs, metrics};
 
 pub use serve::{Running, ServeError};
 
@@ -26,7 +26,7 @@ pub const ANSWER_WITHIN: Duration = Duration::from_millis(1_800);
 pub struct App {
     lifecycle: Lifecycle,
     routes: Router,
-    document: OpenApi,
+    api: Api,
     cors: CorsArgs,
     unhurried: HashSet<&'static str>,
     answer_within: Duration,
@@ -39,13 +39,12 @@ impl std::fmt::Debug for App {
 }
 
 impl App {
-    /// `routes` with their state given, and the document of their handlers (`ApiDoc::openapi()`), whose operation ids name
-    /// the request spans: `order.http.place_order`.
-    pub fn new(lifecycle: &Lifecycle, routes: Router, document: OpenApi) -> Self {
+    /// `routes` with their state given, and how they describe themselves.
+    pub fn new(lifecycle: &Lifecycle, routes: Router, api: impl Into<Api>) -> Self {
         Self {
             lifecycle: lifecycle.clone(),
             routes,
-            document,
+            api: api.into(),
             cors: CorsArgs::default(),
             unhurried: HashSet::new(),
             answer_within: ANSWER_WITHIN,
@@ -77,16 +76,17 @@ impl App {
     /// The router with everything around it; what `serve` serves, and what tests call without a socket.
     pub fn into_router(self) -> Router {
         metrics::handle();
-        let document = openapi::complete(self.document);
+        let document = self.api.document();
         let observed = Arc::new(observe::Observed {
             service: self.lifecycle.service(),
-            operations: openapi::operation_names(&document),
+            operations: openapi::operation_names(document),
         });
-        let parameters = Arc::new(openapi::query_parameters(&document));
+        let parameters = Arc::new(openapi::query_parameters(document));
         let limits = Arc::new(guard::Limits { answer_within: self.answer_within, unhurried: self.unhurried });
         let router = self
             .routes
-            .merge(common::routes(&self.lifecycle, &document))
+            .merge(common::routes(&self.lifecycle, document))
+            .merge(docs::routes(&self.api))
             .fallback(common::no_such_route)
             .layer(middleware::from_fn(guard::catch_panic))
             .layer(middleware::from_fn_with_state(limits, guard::answer_in_time))

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod database;
+mod docs;
 mod lifecycle;
 mod lists;
 mod migrations;
@@ -20,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::list::PageParams;
-use crate::{App, IdempotencyKey, Json, Lifecycle, List, ListQuery, Path, Problem, Query};
+use crate::problem::Kind;
+use crate::{Api, App, IdempotencyKey, Json, Lifecycle, List, ListQuery, Path, Problem, Query};
 
 #[derive(Debug, Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -66,6 +68,20 @@ async fn list_numbers(ListQuery { page, .. }: ListQuery<Filter>) -> Result<List<
 #[openapi(paths(place_basket, list_numbers))]
 struct ApiDoc;
 
+const SOLD_OUT: Kind = Kind {
+    slug: "sold-out",
+    status: StatusCode::CONFLICT,
+    title: "Sold <out>",
+    meaning: "Nothing is left of `sku`.",
+    remedy: "Come back & try again.",
+    detail: "no espresso-cup is left",
+    errors: &[],
+};
+
+fn api() -> Api {
+    Api::new(<ApiDoc as utoipa::OpenApi>::openapi(), &[(&SOLD_OUT, &["place_basket"])])
+}
+
 fn routes() -> Router {
     Router::new()
         .route("/baskets", post(place_basket))
@@ -88,7 +104,7 @@ async fn panics() {
 
 fn app() -> App {
     let lifecycle = Lifecycle::new("shop", CancellationToken::new());
-    App::new(&lifecycle, routes(), <ApiDoc as utoipa::OpenApi>::openapi())
+    App::new(&lifecycle, routes(), api())
 }
 
 /// An answer, its body read.
@@ -117,6 +133,7 @@ impl Answer {
         assert_eq!(problem["type"], format!("urn:counterflow:problem:{slug}"), "{problem}");
         assert_eq!(problem["status"], status, "{problem}");
         assert!(problem["title"].is_string() && problem["detail"].is_string(), "{problem}");
+        assert_eq!(self.header("link"), format!("</docs/problems/{slug}>; rel=\"help\""), "{problem}");
         let trace_id = problem["trace_id"].as_str().unwrap();
         assert!(trace_id.len() == 32 && trace_id.bytes().any(|digit| digit != b'0'), "{problem}");
         let error = |error: &Value| {
@@ -129,7 +146,7 @@ impl Answer {
 async fn ask(app: App, request: Request<Body>) -> Answer {
     let response = app.into_router().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
-    let text = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
+    let text = String::from_utf8_lossy(&to_bytes(body, usize::MAX).await.unwrap()).into_owned();
     Answer { status: parts.status, headers: parts.headers, text }
 }
 

@@ -118,9 +118,9 @@ async fn every_service_is_alive_measured_and_documented() {
         assert!(document["paths"][path].is_object(), "{path}");
     }
     assert_eq!(document["paths"]["/baskets"]["post"]["operationId"], "place_basket");
-    let problem =
-        &document["paths"]["/baskets"]["post"]["responses"]["default"]["content"]["application/problem+json"];
-    assert_eq!(problem["schema"]["$ref"], "#/components/schemas/Problem");
+    let responses = &document["paths"]["/baskets"]["post"]["responses"];
+    let problem = &responses["422"]["content"]["application/problem+json"];
+    assert_eq!(problem["schema"]["allOf"][0]["$ref"], "#/components/schemas/Problem");
     assert!(document["components"]["schemas"]["Problem"]["properties"]["trace_id"].is_object());
 }
 

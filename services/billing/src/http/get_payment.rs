@@ -18,6 +18,9 @@ pub(super) struct NoParameters {}
 
 /// The payment of one order.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(examples(json!({"order_id": "01924f3e-0000-7000-8000-00000000000f", "status": "captured",
+    "amount": {"amount_minor": 2400, "currency": "EUR"}, "attempts": 1,
+    "gateway_reference": "gw_01890a5dac96774bbcceb302099a8057"})))]
 pub(super) struct PaymentView {
     /// The order.
     #[schema(value_type = Uuid)]
@@ -58,7 +61,7 @@ pub(super) enum PaymentStatus {
 #[utoipa::path(
     get,
     path = "/payments/{order_id}",
-    params(("order_id" = Uuid, Path, description = "The order.")),
+    params(("order_id" = Uuid, Path, description = "The order.", example = "01924f3e-0000-7000-8000-00000000000f")),
     responses(
         (status = 200, description = "The payment.", body = PaymentView),
         (status = 404, description = "No payment of this order is known.")

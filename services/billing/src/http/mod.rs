@@ -5,6 +5,7 @@ mod get_payment;
 
 use axum::Router;
 use axum::routing::get;
+use service_kit::Api;
 use sqlx::PgPool;
 use utoipa::OpenApi;
 
@@ -12,12 +13,18 @@ use utoipa::OpenApi;
 #[derive(OpenApi)]
 #[openapi(
     info(
-        title = "Billing",
-        description = "Where the money of each order is, by the payment gateway's word."
+        title = "Counterflow: billing",
+        description = "Where the money of each order is, by the payment gateway's word.",
+        version = "1.0.0"
     ),
     paths(get_payment::get_payment)
 )]
-pub struct ApiDoc;
+struct ApiDoc;
+
+/// How the API describes itself.
+pub fn api() -> Api {
+    ApiDoc::openapi().into()
+}
 
 /// What the routes share.
 #[derive(Clone, Debug)]

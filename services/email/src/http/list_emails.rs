@@ -20,7 +20,8 @@ pub(super) struct Filter {
 
 /// A mail.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-#[schema(as = Email)]
+#[schema(as = Email, examples(json!({"order_id": "01924f3e-0000-7000-8000-00000000000f", "kind": "receipt", "status": "sent",
+    "message_id": "01924f3e-0000-7000-8000-00000000000f.receipt@shop.example", "sent_at": "2026-03-14T09:26:53.981234Z"})))]
 pub(super) struct EmailView {
     /// The order it is about.
     #[schema(value_type = uuid::Uuid)]
@@ -60,7 +61,8 @@ enum StatusView {
 
 /// The mails of one order, or of all, those of the newest order first; of an order the receipt before the notice.
 #[utoipa::path(get, path = "/emails", tag = "emails",
-    params(PageParams, ("order_id" = Option<uuid::Uuid>, Query, description = "Only the mails of this order.")),
+    params(PageParams, ("order_id" = Option<uuid::Uuid>, Query, description = "Only the mails of this order.",
+        example = "01924f3e-0000-7000-8000-00000000000f")),
     responses((status = 200, description = "A page of mails; empty for an order without any.", body = List<EmailView>)))]
 pub(super) async fn list_emails(
     State(pool): State<PgPool>,

@@ -4,9 +4,24 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use kernel::{OrderId, Sku};
 use messaging::StoreError;
+use service_kit::openapi::Refusals;
+use service_kit::problem::Kind;
 use service_kit::{Json, Problem};
 
 use crate::domain::ReceiptTaken;
+
+const RECEIPT_TAKEN: Kind = Kind {
+    slug: "receipt-taken",
+    status: StatusCode::CONFLICT,
+    title: "Receipt id taken",
+    meaning: "A delivery with this `receipt_id` was booked before, of another product or quantity. Nothing was booked now.",
+    remedy: "If it is another delivery, give it an id of its own. If it is the same, report it as it was reported first.",
+    detail: "receipt 01924f3e-0000-7000-8000-0000000000aa is booked with another sku or quantity",
+    errors: &[],
+};
+
+/// Which operations answer these.
+pub(super) const REFUSALS: Refusals = &[(&RECEIPT_TAKEN, &["receive_stock"])];
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +57,7 @@ impl IntoResponse for Error {
         let problem = match self {
             Self::Input(problem) => problem,
             Self::UnknownSku(_) | Self::UnknownOrder(_) => Problem::not_found(self.to_string()),
-            Self::ReceiptTaken(_) => Problem::conflict("receipt-taken", self.to_string()),
+            Self::ReceiptTaken(_) => Problem::of(&RECEIPT_TAKEN, self.to_string()),
             Self::Store(StoreError::Database { source, .. }) | Self::Transaction(source) => source.into(),
             Self::Store(error) => Problem::internal(error),
         };

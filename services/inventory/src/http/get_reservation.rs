@@ -11,7 +11,7 @@ use crate::store;
 
 /// What is, or last was, held for an order.
 #[utoipa::path(get, path = "/reservations/{order_id}", tag = "reservations",
-    params(("order_id" = uuid::Uuid, Path)),
+    params(("order_id" = uuid::Uuid, Path, description = "The order.", example = "01924f3e-0000-7000-8000-00000000000f")),
     responses(
         (status = 200, description = "The order's reservation.", body = ReservationView),
         (status = 404, description = "The order never asked for stock.")))]

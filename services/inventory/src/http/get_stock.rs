@@ -11,7 +11,8 @@ use crate::store;
 
 /// How much there is of one product; zeros when none was ever delivered.
 #[utoipa::path(get, path = "/stock/{sku}", tag = "stock",
-    params(("sku" = String, Path, pattern = "^[A-Za-z0-9._-]{1,64}$")),
+    params(("sku" = String, Path, description = "The product.", pattern = "^[A-Za-z0-9._-]{1,64}$",
+        example = "espresso-cup")),
     responses(
         (status = 200, description = "The product's stock.", body = StockView),
         (status = 404, description = "There is no such product.")))]

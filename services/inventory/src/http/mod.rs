@@ -11,6 +11,8 @@ mod views;
 use axum::Router;
 use axum::routing::{get, post, put};
 use messaging::Runtime;
+use service_kit::Api;
+use utoipa::OpenApi as _;
 
 pub use error::{Error, Written};
 
@@ -28,7 +30,11 @@ pub fn routes(runtime: Runtime) -> Router {
 /// The API's document.
 #[derive(utoipa::OpenApi)]
 #[openapi(
-    info(title = "Counterflow inventory", description = "The warehouse: products, stock and reservations."),
+    info(
+        title = "Counterflow: inventory",
+        description = "The warehouse: products, stock and reservations.",
+        version = "1.0.0"
+    ),
     paths(
         put_product::put_product,
         list_stock::list_stock,
@@ -37,4 +43,9 @@ pub fn routes(runtime: Runtime) -> Router {
         get_reservation::get_reservation,
     )
 )]
-pub struct ApiDoc;
+struct ApiDoc;
+
+/// How the API describes itself.
+pub fn api() -> Api {
+    Api::new(ApiDoc::openapi(), error::REFUSALS)
+}

@@ -19,8 +19,10 @@ const NAME_CHARS_MAX: usize = 200;
 /// What a product is to be.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({"name": "Espresso cup", "unit_price": {"amount_minor": 1200, "currency": "EUR"}})))]
 pub struct ProductBody {
-    #[schema(min_length = 1, max_length = 200)]
+    /// No control character, and not only white space.
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001F\u007F-\u009F\u2028\u2029]*$")]
     name: String,
     #[schema(value_type = service_kit::openapi::Money)]
     unit_price: PriceBody,
@@ -36,7 +38,8 @@ struct PriceBody {
 
 /// Puts a product up for sale, or changes its name or price. The same again changes nothing.
 #[utoipa::path(put, path = "/products/{sku}", tag = "products",
-    params(("sku" = String, Path, pattern = "^[A-Za-z0-9._-]{1,64}$")),
+    params(("sku" = String, Path, description = "The product.", pattern = "^[A-Za-z0-9._-]{1,64}$",
+        example = "espresso-cup")),
     request_body = ProductBody,
     responses(
         (status = 201, description = "The product is new.", body = ProductView),

@@ -17,6 +17,7 @@ use crate::store::{self, Postgres};
 /// A delivery as it is reported.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({"receipt_id": "01924f3e-0000-7000-8000-0000000000aa", "quantity": 100})))]
 pub struct ReceiptBody {
     #[schema(value_type = uuid::Uuid)]
     receipt_id: ReceiptId,
@@ -26,7 +27,8 @@ pub struct ReceiptBody {
 
 /// A delivery as it is booked.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = Receipt)]
+#[schema(as = Receipt, examples(json!({"receipt_id": "01924f3e-0000-7000-8000-0000000000aa", "sku": "espresso-cup",
+    "quantity": 100, "received_at": "2026-03-14T09:26:53.589793Z"})))]
 pub struct ReceiptView {
     #[schema(value_type = uuid::Uuid)]
     receipt_id: ReceiptId,
@@ -40,7 +42,8 @@ pub struct ReceiptView {
 
 /// Books a delivery. The same again is answered with the first booking and changes nothing.
 #[utoipa::path(post, path = "/stock/{sku}/receipts", tag = "stock",
-    params(("sku" = String, Path, pattern = "^[A-Za-z0-9._-]{1,64}$")),
+    params(("sku" = String, Path, description = "The product.", pattern = "^[A-Za-z0-9._-]{1,64}$",
+        example = "espresso-cup")),
     request_body = ReceiptBody,
     responses(
         (status = 201, description = "The delivery is booked.", body = ReceiptView),

@@ -10,7 +10,7 @@ use crate::store::Level;
 
 /// A product as it is listed.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = Product)]
+#[schema(as = Product, examples(json!({"sku": "espresso-cup", "name": "Espresso cup", "unit_price": {"amount_minor": 1200, "currency": "EUR"}})))]
 pub struct ProductView {
     #[schema(value_type = String)]
     sku: Sku,
@@ -21,7 +21,8 @@ pub struct ProductView {
 
 /// How much of a product there is.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = Stock)]
+#[schema(as = Stock, examples(json!({"sku": "espresso-cup", "name": "Espresso cup",
+    "on_hand": 100, "reserved": 2, "available": 98})))]
 pub struct StockView {
     #[schema(value_type = String)]
     sku: Sku,
@@ -36,7 +37,8 @@ pub struct StockView {
 
 /// What is held for an order.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = Reservation)]
+#[schema(as = Reservation, examples(json!({"order_id": "01924f3e-0000-7000-8000-00000000000f", "status": "committed",
+    "lines": [{"sku": "espresso-cup", "quantity": 2}]})))]
 pub struct ReservationView {
     #[schema(value_type = uuid::Uuid)]
     order_id: OrderId,

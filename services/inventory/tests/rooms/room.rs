@@ -19,7 +19,6 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, PgPool};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
-use utoipa::OpenApi as _;
 
 /// A warehouse in a test. Call [`Room::close`] at the end: it takes the database away.
 pub struct Room {
@@ -55,8 +54,8 @@ impl Room {
         let nowhere = Settings::new("127.0.0.1:1", "http://127.0.0.1:1");
         let runtime = Runtime::new("inventory", pool.clone(), nowhere, clock, ids, Arc::new(Silent));
         let lifecycle = Lifecycle::new("inventory", CancellationToken::new());
-        let document = inventory::http::ApiDoc::openapi();
-        let router = App::new(&lifecycle, inventory::http::routes(runtime.clone()), document).into_router();
+        let router = App::new(&lifecycle, inventory::http::routes(runtime.clone()), inventory::http::api())
+            .into_router();
         Ok(Self { pool, runtime, router, admin, name })
     }
 

@@ -15,7 +15,7 @@ use crate::store::{Key, Store};
 
 /// Cancels an order; stock and payment are undone after the answer.
 #[utoipa::path(post, path = "/orders/{id}/cancel", tag = "orders",
-    params(("id" = uuid::Uuid, Path, description = "The order.")),
+    params(("id" = uuid::Uuid, Path, description = "The order.", example = "01924f3e-0000-7000-8000-00000000000f")),
     responses(
         (status = 200, description = "The order, cancelled now or before.", body = OrderView),
         (status = 404, description = "There is no such order."),

@@ -12,7 +12,7 @@ use crate::store::customers;
 
 /// Erases a customer.
 #[utoipa::path(delete, path = "/customers/{id}", tag = "customers",
-    params(("id" = uuid::Uuid, Path, description = "The customer.")),
+    params(("id" = uuid::Uuid, Path, description = "The customer.", example = "01924f3e-0000-7000-8000-000000000002")),
     responses((status = 204, description = "Erased, now or before, or never known.")))]
 pub async fn delete_customer(
     State(state): State<AppState>,

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use kernel::{CustomerId, OrderId, Sku};
 use messaging::StoreError;
+use service_kit::openapi::Refusals;
+use service_kit::problem::Kind;
 use service_kit::{FieldError, Problem};
 
 use crate::domain::customer::Erased;
@@ -12,6 +15,40 @@ use crate::watchers::Full;
 
 /// How long a caller should wait until others may have stopped waiting.
 const PLACES_RETRY_AFTER: Duration = Duration::from_secs(1);
+
+const PAST_WINDOW: Kind = Kind {
+    slug: "past-cancellation-window",
+    status: StatusCode::CONFLICT,
+    title: "Too late to cancel",
+    meaning: "The order was confirmed longer ago than a customer may take it back. It stays as it is.",
+    remedy: "Nothing by this API: the order is to be delivered. Agree on a return with the store.",
+    detail: "the order can be cancelled until 2026-03-15T09:26:53.641902Z",
+    errors: &[],
+};
+
+const KEY_RUNNING: Kind = Kind {
+    slug: "idempotency-key-running",
+    status: StatusCode::CONFLICT,
+    title: "Idempotency-Key in use",
+    meaning: "An earlier request with this `Idempotency-Key` has no answer yet.",
+    remedy: "Wait a moment and send the same request again: it gets the answer of the first, or is taken if that one failed.",
+    detail: "a request with this Idempotency-Key is still running",
+    errors: &[],
+};
+
+const KEY_USED: Kind = Kind {
+    slug: "idempotency-key-used",
+    status: StatusCode::UNPROCESSABLE_ENTITY,
+    title: "Idempotency-Key used before",
+    meaning: "This `Idempotency-Key` placed an order with another body. No second order was placed.",
+    remedy: "Take a new key for a new order; repeat a request only with the body it had.",
+    detail: "this Idempotency-Key was used with another body",
+    errors: &[],
+};
+
+/// Which operations answer these.
+pub(super) const REFUSALS: Refusals =
+    &[(&PAST_WINDOW, &["cancel_order"]), (&KEY_RUNNING, &["place_order"]), (&KEY_USED, &["place_order"])];
 
 /// An outage of the database is a 503, anything else our own failure.
 pub(super) fn store(error: StoreError) -> Problem {
@@ -40,15 +77,15 @@ pub(super) fn erased(error: Erased) -> Problem {
 }
 
 pub(super) fn past_window(error: PastWindow) -> Problem {
-    Problem::conflict("past-cancellation-window", error.to_string())
+    Problem::of(&PAST_WINDOW, error.to_string())
 }
 
 pub(super) fn key_running() -> Problem {
-    Problem::conflict("idempotency-key-running", "a request with this Idempotency-Key is still running")
+    Problem::of(&KEY_RUNNING, KEY_RUNNING.detail)
 }
 
 pub(super) fn key_used() -> Problem {
-    Problem::unprocessable_as("idempotency-key-used", "this Idempotency-Key was used with another body")
+    Problem::of(&KEY_USED, KEY_USED.detail)
 }
 
 pub(super) fn full(error: Full) -> Problem {

@@ -11,7 +11,7 @@ use crate::store::customers;
 
 /// A customer.
 #[utoipa::path(get, path = "/customers/{id}", tag = "customers",
-    params(("id" = uuid::Uuid, Path, description = "The customer.")),
+    params(("id" = uuid::Uuid, Path, description = "The customer.", example = "01924f3e-0000-7000-8000-000000000001")),
     responses(
         (status = 200, description = "The customer.", body = CustomerView),
         (status = 404, description = "There is no such customer."),

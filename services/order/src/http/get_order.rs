@@ -23,10 +23,10 @@ const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 #[into_params(parameter_in = Query)]
 pub struct Wait {
     /// Answer when the order is at least so far, or when time is up.
-    #[param(inline)]
+    #[param(inline, example = "settled")]
     wait: Option<WaitFor>,
     /// `500ms` or `5s`, up to 30 s; 10 s when missing.
-    #[param(pattern = "^[0-9]+(ms|s)$", example = "5s")]
+    #[param(pattern = "^(([0-9]|[12][0-9]|30)s|([0-9]{1,4}|[12][0-9]{4}|30000)ms)$", example = "5s")]
     timeout: Option<String>,
 }
 
@@ -51,7 +51,7 @@ impl WaitFor {
 
 /// An order, as it is or as it is when the wait is over.
 #[utoipa::path(get, path = "/orders/{id}", tag = "orders",
-    params(("id" = uuid::Uuid, Path, description = "The order."), Wait),
+    params(("id" = uuid::Uuid, Path, description = "The order.", example = "01924f3e-0000-7000-8000-00000000000f"), Wait),
     responses(
         (status = 200, description = "The order.", body = OrderView),
         (status = 404, description = "There is no such order.")))]

@@ -10,7 +10,8 @@ use crate::store::products;
 
 /// A product, as orders are priced with it now.
 #[utoipa::path(get, path = "/products/{sku}", tag = "products",
-    params(("sku" = String, Path, description = "The product.")),
+    params(("sku" = String, Path, description = "The product.", pattern = "^[A-Za-z0-9._-]{1,64}$",
+        example = "espresso-cup")),
     responses(
         (status = 200, description = "The product.", body = ProductView),
         (status = 404, description = "There is no such product.")))]

@@ -17,10 +17,10 @@ use crate::store::orders::{self, Filter};
 #[into_params(parameter_in = Query)]
 pub struct OrderFilter {
     /// Only of this customer.
-    #[param(value_type = Option<uuid::Uuid>)]
+    #[param(value_type = Option<uuid::Uuid>, example = "01924f3e-0000-7000-8000-000000000001")]
     customer_id: Option<CustomerId>,
     /// Only in this state.
-    #[param(inline)]
+    #[param(inline, example = "confirmed")]
     status: Option<StatusView>,
 }
 

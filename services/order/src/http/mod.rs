@@ -18,7 +18,7 @@ use axum::Router;
 use axum::routing::{get, post, put};
 use kernel::OrderId;
 use messaging::Runtime;
-use service_kit::Problem;
+use service_kit::{Api, Problem};
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 
@@ -71,6 +71,7 @@ pub const GET_ORDER: &str = "/orders/{id}";
     info(
         title = "Counterflow: order",
         description = "Takes orders and decides their fate.",
+        version = "1.0.0",
         license(name = "MIT OR Apache-2.0")
     ),
     paths(
@@ -86,7 +87,12 @@ pub const GET_ORDER: &str = "/orders/{id}";
         watch_order::watch_order,
     )
 )]
-pub struct ApiDoc;
+struct ApiDoc;
+
+/// How the API describes itself.
+pub fn api() -> Api {
+    Api::new(ApiDoc::openapi(), error::REFUSALS)
+}
 
 impl AppState {
     async fn find_order(&self, id: OrderId) -> Result<Order, Problem> {

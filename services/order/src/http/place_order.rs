@@ -20,6 +20,8 @@ use crate::store::idempotency::Answer;
 /// What a customer wants.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({"customer_id": "01924f3e-0000-7000-8000-000000000001",
+    "lines": [{"sku": "espresso-cup", "quantity": 2}], "payment_token": "tok_ok"})))]
 pub struct OrderBody {
     /// A registered customer.
     #[schema(value_type = uuid::Uuid)]
@@ -27,8 +29,8 @@ pub struct OrderBody {
     /// Each sku once, all priced in one currency.
     #[schema(min_items = 1, max_items = 100)]
     lines: Vec<LineBody>,
-    /// Single-use reference to the means of payment.
-    #[schema(min_length = 1, max_length = 200)]
+    /// Single-use reference to the means of payment: printable, and not only white space.
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001F\u007F-\u009F\u2028\u2029]*$")]
     payment_token: String,
 }
 
@@ -46,12 +48,17 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// Takes an order; stock and payment are asked after the answer.
 #[utoipa::path(post, path = "/orders", tag = "orders", request_body = OrderBody,
-    params(("Idempotency-Key" = Option<String>, Header,
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 200,
+        pattern = "^[!-~]([ -~]*[!-~])?$", example = "cart-7",
         description = "1 to 200 characters; a repeat with the same body gets the first answer for 24 h.")),
     responses(
         (status = 201, description = "Taken, and pending.", body = OrderView, headers(
             ("Location" = String, description = "The order."),
-            ("Idempotent-Replayed" = Option<bool>, description = "`true` when this is the answer to an earlier request."))),
+            ("Idempotent-Replayed" = Option<bool>, description = "`true` when this is the answer to an earlier request.")),
+            links(
+                ("order" = (operation_id = "get_order", parameters(("id" = "$response.body#/order_id")))),
+                ("cancel" = (operation_id = "cancel_order", parameters(("id" = "$response.body#/order_id")))),
+                ("events" = (operation_id = "watch_order", parameters(("id" = "$response.body#/order_id")))))),
         (status = 409, description = "A request with this Idempotency-Key is still running.")))]
 pub async fn place_order(
     State(state): State<AppState>,

@@ -18,18 +18,24 @@ use crate::store::customers;
 /// Name and address.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({"name": "Ada", "email": "ada@shop.example"})))]
 pub struct CustomerBody {
-    /// 1 to 200 characters.
-    #[schema(min_length = 1, max_length = 200)]
+    /// 1 to 200 characters, none of them a control character, and not only white space.
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001F\u007F-\u009F\u2028\u2029]*$")]
     name: String,
-    /// `local@domain`, up to 254 characters.
-    #[schema(min_length = 3, max_length = 254, example = "ada@shop.example")]
+    /// `local@domain`, up to 64 and 254 characters.
+    #[schema(
+        min_length = 3,
+        max_length = 254,
+        pattern = r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$"
+    )]
     email: String,
 }
 
 /// Registers a customer, or changes name and address.
 #[utoipa::path(put, path = "/customers/{id}", tag = "customers",
-    params(("id" = uuid::Uuid, Path, description = "The customer, chosen by the caller.")),
+    params(("id" = uuid::Uuid, Path, description = "The customer, chosen by the caller.",
+        example = "01924f3e-0000-7000-8000-000000000001")),
     request_body = CustomerBody,
     responses(
         (status = 201, description = "Registered.", body = CustomerView),

@@ -9,7 +9,14 @@ use crate::domain::{Order, Payment, Person, Product, Snapshot, Status, Stock};
 
 /// An order.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = Order)]
+#[schema(as = Order, examples(json!({
+    "order_id": "01924f3e-0000-7000-8000-00000000000f", "customer_id": "01924f3e-0000-7000-8000-000000000001",
+    "status": "confirmed", "reason": null,
+    "lines": [{"sku": "espresso-cup", "quantity": 2, "unit_price": {"amount_minor": 1200, "currency": "EUR"}}],
+    "total": {"amount_minor": 2400, "currency": "EUR"},
+    "progress": {"stock": "committed", "payment": "captured"}, "settled": true,
+    "created_at": "2026-03-14T09:26:53.589793Z", "updated_at": "2026-03-14T09:26:53.641902Z",
+    "deadline_at": "2026-03-14T09:36:53.589793Z"})))]
 pub struct OrderView {
     #[schema(value_type = uuid::Uuid)]
     order_id: OrderId,
@@ -181,7 +188,8 @@ impl From<Payment> for PaymentView {
 
 /// A product as this service last heard of it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = Product)]
+#[schema(as = Product, examples(json!({"sku": "espresso-cup", "name": "Espresso cup",
+    "unit_price": {"amount_minor": 1200, "currency": "EUR"}})))]
 pub struct ProductView {
     #[schema(value_type = String)]
     pub(super) sku: Sku,
@@ -198,7 +206,8 @@ impl From<Product> for ProductView {
 
 /// A customer.
 #[derive(Clone, Serialize, ToSchema)]
-#[schema(as = Customer)]
+#[schema(as = Customer, examples(json!({"customer_id": "01924f3e-0000-7000-8000-000000000001", "name": "Ada",
+    "email": "ada@shop.example"})))]
 pub struct CustomerView {
     #[schema(value_type = uuid::Uuid)]
     customer_id: CustomerId,

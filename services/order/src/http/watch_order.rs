@@ -29,10 +29,11 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// Changes of an order: `id` is their number, `data` the order after it. Ends when the order is settled.
 #[utoipa::path(get, path = "/orders/{id}/events", tag = "orders",
     params(
-        ("id" = uuid::Uuid, Path, description = "The order."),
-        ("Last-Event-ID" = Option<u64>, Header, description = "The number of the last change already seen.")),
+        ("id" = uuid::Uuid, Path, description = "The order.", example = "01924f3e-0000-7000-8000-00000000000f"),
+        ("Last-Event-ID" = Option<u64>, Header, example = 1, maximum = 9_223_372_036_854_775_807_u64, description = "The number of the last change already seen.")),
     responses(
-        (status = 200, description = "Events named `order`.", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "Events named `order`.", body = String, content_type = "text/event-stream",
+            example = "id: 1\nevent: order\ndata: {\"order_id\":\"…\",\"status\":\"pending\",…}\n\n"),
         (status = 204, description = "The order is settled and its last change was seen."),
         (status = 404, description = "There is no such order.")))]
 pub async fn watch_order(

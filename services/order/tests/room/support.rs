@@ -15,7 +15,7 @@ use kernel::{Body as EventBody, Clock, EventId, Ids as _, OrderId, Timestamp};
 use messaging::{Cause, Handler as _, Metadata, Received, Runtime, Silent, TraceContext};
 use order::config::OrderArgs;
 use order::consumer::OrderHandler;
-use order::http::{ApiDoc, AppState, Desk};
+use order::http::{AppState, Desk};
 use order::signals::Outage;
 use order::store::{Loaded, Store};
 use order::sweeper::Sweeper;
@@ -26,7 +26,6 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, PgPool};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
-use utoipa::OpenApi as _;
 use uuid::Uuid;
 
 use crate::samples::listed;
@@ -127,7 +126,7 @@ impl Room {
         };
         let own = order::http::routes(state.clone());
         let router =
-            App::new(&lifecycle, own, ApiDoc::openapi()).unhurried(order::http::GET_ORDER).into_router();
+            App::new(&lifecycle, own, order::http::api()).unhurried(order::http::GET_ORDER).into_router();
         let handler = OrderHandler::new(watchers.clone());
         let sweeper = Sweeper { runtime, settings, outage: Outage::default(), watchers };
         Self { pool, router, state, handler, sweeper, clock, admin_url, database }

@@ -19,6 +19,8 @@ const TOKEN_CHARS_MAX: usize = 200;
 /// Whose money, how much, and by which means.
 #[derive(Clone, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({"order_id": "01924f3e-0000-7000-8000-00000000000f",
+    "amount": {"amount_minor": 2400, "currency": "EUR"}, "payment_token": "tok_ok"})))]
 pub(super) struct AuthorizeBody {
     /// Whose.
     #[schema(value_type = uuid::Uuid)]
@@ -28,13 +30,15 @@ pub(super) struct AuthorizeBody {
     amount: Money,
     /// A test token: `tok_ok`, `tok_declined`, `tok_insufficient_funds`, `tok_flaky`, `tok_slow`,
     /// `tok_timeout_after_charge`, `tok_capture_fails`; any other is declined.
-    #[schema(min_length = 1, max_length = 200, example = "tok_ok")]
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001F\u007F-\u009F\u2028\u2029]*$")]
     payment_token: String,
 }
 
 /// Holds an order's money. Once an order.
 #[utoipa::path(post, path = "/authorize", request_body = AuthorizeBody,
-    params(("Idempotency-Key" = String, Header, description = "1 to 200 characters; a repeat gets the first answer.")),
+    params(("Idempotency-Key" = String, Header, min_length = 1, max_length = 200,
+        pattern = "^[!-~]([ -~]*[!-~])?$", example = "01924f3e-0000-7000-8000-00000000000f.authorize",
+        description = "1 to 200 characters; a repeat gets the first answer.")),
     responses((status = 200, description = "Approved or declined.", body = Answer)))]
 pub(super) async fn authorize(
     State(state): State<ApiState>,

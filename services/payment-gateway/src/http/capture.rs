@@ -9,7 +9,9 @@ use crate::domain::Kind;
 
 /// Takes what was authorized. Once an order.
 #[utoipa::path(post, path = "/capture", request_body = SettleBody,
-    params(("Idempotency-Key" = String, Header, description = "1 to 200 characters; a repeat gets the first answer.")),
+    params(("Idempotency-Key" = String, Header, min_length = 1, max_length = 200,
+        pattern = "^[!-~]([ -~]*[!-~])?$", example = "01924f3e-0000-7000-8000-00000000000f.capture",
+        description = "1 to 200 characters; a repeat gets the first answer.")),
     responses((status = 200, description = "Approved or declined.", body = Answer)))]
 pub(super) async fn capture(
     State(state): State<ApiState>,

@@ -2,12 +2,28 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use service_kit::Problem;
+use service_kit::openapi::Refusals;
+use service_kit::problem::Kind;
 
 use crate::ledger::Unwritable;
 
 /// How long to wait before a repeat.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+const KEY_REUSED: Kind = Kind {
+    slug: "idempotency-key-reused",
+    status: StatusCode::UNPROCESSABLE_ENTITY,
+    title: "Idempotency-Key of another call",
+    meaning: "This `Idempotency-Key` was used for another operation, order, amount or token. Nothing was done.",
+    remedy: "Take a key of its own for each operation of each order; repeat a call only as it was.",
+    detail: "the Idempotency-Key was used for another call",
+    errors: &[],
+};
+
+/// Which operations answer these.
+pub(super) const REFUSALS: Refusals = &[(&KEY_REUSED, &["authorize", "capture", "void", "refund"])];
 
 /// Why a call has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +47,7 @@ impl From<Unwritable> for Error {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
-            Error::KeyReused => Self::unprocessable_as(
-                "idempotency-key-reused",
-                "the Idempotency-Key was used for another call",
-            ),
+            Error::KeyReused => Self::of(&KEY_REUSED, KEY_REUSED.detail),
             Error::Flaky => {
                 Self::unavailable(RETRY_AFTER, "this order's gateway is flaky; nothing was done, try again")
             }

@@ -16,12 +16,14 @@ use crate::ledger::Entry;
 #[into_params(parameter_in = Query)]
 pub(super) struct Filter {
     /// Only this order's; one never heard of has none.
-    #[param(value_type = Option<uuid::Uuid>)]
+    #[param(value_type = Option<uuid::Uuid>, example = "01924f3e-0000-7000-8000-00000000000f")]
     order_id: Option<OrderId>,
 }
 
 /// Money that moved.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[schema(examples(json!({"order_id": "01924f3e-0000-7000-8000-00000000000f", "kind": "capture", "amount_minor": 2400,
+    "currency": "EUR", "idempotency_key": "01924f3e-0000-7000-8000-00000000000f.capture", "at": "2026-03-14T09:26:53.612345Z"})))]
 pub(super) struct Effect {
     #[schema(value_type = uuid::Uuid)]
     order_id: OrderId,

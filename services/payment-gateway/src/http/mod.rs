@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
+use service_kit::Api;
 use tokio_util::sync::CancellationToken;
+use utoipa::OpenApi as _;
 
 use crate::ledger::Ledger;
 
@@ -46,9 +48,15 @@ pub fn routes(state: ApiState) -> Router {
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(
-        title = "Counterflow payment gateway simulator",
-        description = "Moves no money, and keeps a ledger of all it would have moved."
+        title = "Counterflow: payment gateway",
+        description = "A simulator: moves no money, and keeps a ledger of all it would have moved.",
+        version = "1.0.0"
     ),
     paths(authorize::authorize, capture::capture, void::void, refund::refund, list_ledger::list_ledger)
 )]
-pub struct ApiDoc;
+struct ApiDoc;
+
+/// How the API describes itself.
+pub fn api() -> Api {
+    Api::new(ApiDoc::openapi(), error::REFUSALS)
+}

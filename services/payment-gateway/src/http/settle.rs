@@ -12,6 +12,7 @@ use crate::ledger::{Entry, Request, Settled};
 /// Whose money, and how much.
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({"order_id": "01924f3e-0000-7000-8000-00000000000f", "amount": {"amount_minor": 2400, "currency": "EUR"}})))]
 pub struct SettleBody {
     /// Whose.
     #[schema(value_type = uuid::Uuid)]
@@ -23,6 +24,7 @@ pub struct SettleBody {
 
 /// The answer to an operation.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[schema(examples(json!({"outcome": "approved", "reference": "gw_01890a5dac96774bbcceb302099a8057"})))]
 pub struct Answer {
     /// Done or not.
     pub outcome: OutcomeName,

@@ -1,7 +1,10 @@
 //! Errors as callers see them: RFC 9457 `application/problem+json`.
 //!
-//! `type` is `urn:counterflow:problem:<slug>` and stable; `detail` is for people and may change. Details of our own
-//! failures are logged, never shown.
+//! `type` is `urn:counterflow:problem:<slug>` and stable, whatever host the program runs on; the page that explains it is
+//! `/docs/problems/<slug>`, named by a `Link` of the answer (`rel="help"`). `detail` is for people and may change. Details of
+//! our own failures are logged, never shown.
+
+mod kinds;
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -14,6 +17,12 @@ use serde::Serialize;
 
 use crate::trace;
 
+pub(crate) use kinds::COMMON;
+pub use kinds::{
+    BAD_HEADER, BAD_PATH, BAD_QUERY, GONE, INTERNAL, INVALID_INPUT, Kind, MALFORMED_JSON, METHOD_NOT_ALLOWED,
+    NOT_FOUND, PAYLOAD_TOO_LARGE, REFUSED, TIMEOUT, TYPE_PREFIX, UNAVAILABLE, UNSUPPORTED_MEDIA_TYPE,
+};
+
 /// The media type of every error.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
@@ -24,8 +33,7 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     status: StatusCode,
-    slug: &'static str,
-    title: &'static str,
+    kind: &'static Kind,
     detail: String,
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
@@ -69,29 +77,25 @@ impl FieldError {
 }
 
 impl Problem {
-    /// Any problem; `slug` ends its `type`, `title` is the same for every problem of that slug.
-    pub fn new(
-        status: StatusCode,
-        slug: &'static str,
-        title: &'static str,
-        detail: impl Into<String>,
-    ) -> Self {
-        Self { status, slug, title, detail: detail.into(), errors: Vec::new(), retry_after: None }
+    /// A problem of this kind; `detail` is this occurrence in words.
+    pub fn of(kind: &'static Kind, detail: impl Into<String>) -> Self {
+        Self { status: kind.status, kind, detail: detail.into(), errors: Vec::new(), retry_after: None }
+    }
+
+    /// Whatever the framework refused by itself.
+    pub(crate) fn refused(status: StatusCode) -> Self {
+        let detail = status.canonical_reason().unwrap_or("refused");
+        Self { status, ..Self::of(&REFUSED, detail) }
     }
 
     /// 404: no such thing.
     pub fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
-    }
-
-    /// 409: the thing is in a state that does not allow it; `slug` tells which conflict.
-    pub fn conflict(slug: &'static str, detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::CONFLICT, slug, "Conflict", detail)
+        Self::of(&NOT_FOUND, detail)
     }
 
     /// 410: existed, and was erased for good.
     pub fn gone(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::GONE, "gone", "Gone", detail)
+        Self::of(&GONE, detail)
     }
 
     /// 422: well-formed input that breaks a rule; names each field.
@@ -100,44 +104,37 @@ impl Problem {
             [only] => format!("{}: {}", only.pointer, only.detail),
             several => format!("{} values of the input break a rule", several.len()),
         };
-        Self { errors, ..Self::unprocessable_as("invalid-input", detail) }
-    }
-
-    /// 422 that is about the whole request (a key used again with other content); `slug` tells which.
-    pub fn unprocessable_as(slug: &'static str, detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, slug, "Input breaks a rule", detail)
+        Self { errors, ..Self::of(&INVALID_INPUT, detail) }
     }
 
     /// 400: the JSON cannot be read.
     pub fn malformed_json(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "malformed-json", "Malformed JSON", detail)
+        Self::of(&MALFORMED_JSON, detail)
     }
 
     /// 400: a value in the path is wrong.
     pub fn bad_path(error: FieldError) -> Self {
-        Self::bad_value("bad-path", "Bad path value", error)
+        Self::bad_value(&BAD_PATH, error)
     }
 
     /// 400: a query parameter is wrong or unknown.
     pub fn bad_query(error: FieldError) -> Self {
-        Self::bad_value("bad-query", "Bad query value", error)
+        Self::bad_value(&BAD_QUERY, error)
     }
 
     /// 400: a header is wrong or missing.
     pub fn bad_header(error: FieldError) -> Self {
-        Self::bad_value("bad-header", "Bad header value", error)
+        Self::bad_value(&BAD_HEADER, error)
     }
 
-    fn bad_value(slug: &'static str, title: &'static str, error: FieldError) -> Self {
+    fn bad_value(kind: &'static Kind, error: FieldError) -> Self {
         let detail = format!("{}: {}", error.pointer.trim_start_matches('/'), error.detail);
-        Self { errors: vec![error], ..Self::new(StatusCode::BAD_REQUEST, slug, title, detail) }
+        Self { errors: vec![error], ..Self::of(kind, detail) }
     }
 
     /// 503 with `Retry-After`: nothing was done, try again.
     pub fn unavailable(retry_after: Duration, detail: impl Into<String>) -> Self {
-        let problem =
-            Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable for now", detail);
-        Self { retry_after: Some(retry_after), ..problem }
+        Self { retry_after: Some(retry_after), ..Self::of(&UNAVAILABLE, detail) }
     }
 
     /// 500: our own failure. Logs `source` with its causes, shows none of it.
@@ -149,8 +146,7 @@ impl Problem {
 
     /// 500 whose cause is logged elsewhere.
     pub(crate) fn internal_silent() -> Self {
-        let detail = "something failed on our side; the trace_id leads to the log";
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", detail)
+        Self::of(&INTERNAL, INTERNAL.detail)
     }
 
     /// Adds what is wrong with the input.
@@ -165,9 +161,9 @@ impl Problem {
         self.status
     }
 
-    /// The end of `type`.
-    pub fn slug(&self) -> &'static str {
-        self.slug
+    /// What kind of problem it is.
+    pub fn kind(&self) -> &'static Kind {
+        self.kind
     }
 
     /// This occurrence in words.
@@ -184,8 +180,8 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = ProblemBody {
-            kind: format!("urn:counterflow:problem:{}", self.slug),
-            title: self.title.to_owned(),
+            kind: self.kind.uri(),
+            title: self.kind.title.to_owned(),
             status: self.status.as_u16(),
             detail: self.detail,
             trace_id: trace::current_id(),
@@ -193,6 +189,10 @@ impl IntoResponse for Problem {
         };
         let mut response = (self.status, Json(body)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if let Ok(page) = HeaderValue::try_from(format!("</docs/problems/{}>; rel=\"help\"", self.kind.slug))
+        {
+            response.headers_mut().insert(header::LINK, page);
+        }
         if let Some(wait) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
         }

@@ -1,0 +1,120 @@
+//! The OpenAPI document of a program: its own (from its handlers, by utoipa), what every program answers besides, and to
+//! every operation an example and each type of problem it may answer.
+
+mod common;
+mod examples;
+mod refusals;
+
+use std::collections::{BTreeSet, HashMap};
+
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterIn, PathItem};
+
+use crate::problem::{COMMON, Kind};
+
+pub use refusals::Refusals;
+pub(crate) use refusals::occurrence;
+
+/// Money, for `#[schema(value_type = service_kit::openapi::Money)]`: the kernel knows no OpenAPI.
+#[derive(utoipa::ToSchema)]
+#[schema(examples(json!({"amount_minor": 1200, "currency": "EUR"})))]
+pub struct Money {
+    /// Cents, where the currency has them.
+    #[schema(minimum = 0)]
+    pub amount_minor: i64,
+    /// ISO 4217.
+    #[schema(pattern = "^[A-Z]{3}$")]
+    pub currency: String,
+}
+
+/// A program's HTTP API as it describes itself.
+#[derive(Clone)]
+pub struct Api {
+    document: OpenApi,
+    refusals: Refusals,
+}
+
+impl Api {
+    /// `own` comes from the handlers (`ApiDoc::openapi()`); its operation ids name the request spans: `order.http.place_order`.
+    pub fn new(own: OpenApi, refusals: Refusals) -> Self {
+        let mut document = own.merge_from(common::Common::openapi());
+        let components = document.components.clone().unwrap_or_default();
+        for operation in document.paths.paths.values_mut().flat_map(operations_mut) {
+            refusals::add(operation, refusals);
+            examples::add(operation, &components);
+        }
+        Self { document, refusals }
+    }
+
+    /// The whole document, as at `/openapi.json`.
+    pub fn document(&self) -> &OpenApi {
+        &self.document
+    }
+
+    /// Every kind of problem the program answers with.
+    pub fn kinds(&self) -> impl Iterator<Item = &'static Kind> {
+        COMMON.into_iter().chain(self.refusals.iter().map(|(kind, _)| *kind))
+    }
+}
+
+impl From<OpenApi> for Api {
+    fn from(own: OpenApi) -> Self {
+        Self::new(own, &[])
+    }
+}
+
+fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten()
+}
+
+fn parameters(operation: &Operation) -> impl Iterator<Item = &Parameter> {
+    operation.parameters.iter().flatten().filter_map(|parameter| match parameter {
+        RefOr::T(parameter) => Some(parameter),
+        RefOr::Ref(_) => None,
+    })
+}
+
+/// The name of each operation (`place_order`), by method and route.
+pub(crate) fn operation_names(document: &OpenApi) -> HashMap<(&'static str, String), String> {
+    let named = |((verb, path), operation): ((&'static str, &String), &Operation)| {
+        operation.operation_id.clone().map(|name| ((verb, path.clone()), name))
+    };
+    operations(document).filter_map(named).collect()
+}
+
+/// The query parameters of each operation, by method and route.
+pub(crate) fn query_parameters(document: &OpenApi) -> HashMap<(&'static str, String), BTreeSet<String>> {
+    let names = |operation: &Operation| {
+        let in_query = parameters(operation).filter(|parameter| parameter.parameter_in == ParameterIn::Query);
+        in_query.map(|parameter| parameter.name.clone()).collect()
+    };
+    operations(document).map(|((verb, path), operation)| ((verb, path.clone()), names(operation))).collect()
+}
+
+fn operations(document: &OpenApi) -> impl Iterator<Item = ((&'static str, &String), &Operation)> {
+    document.paths.paths.iter().flat_map(|(path, item)| {
+        let operations = [
+            (HttpMethod::Get, &item.get),
+            (HttpMethod::Put, &item.put),
+            (HttpMethod::Post, &item.post),
+            (HttpMethod::Delete, &item.delete),
+            (HttpMethod::Patch, &item.patch),
+        ];
+        operations.into_iter().filter_map(move |(method, operation)| {
+            operation.as_ref().map(|operation| ((verb(&method), path), operation))
+        })
+    })
+}
+
+fn verb(method: &HttpMethod) -> &'static str {
+    match method {
+        HttpMethod::Get => "GET",
+        HttpMethod::Put => "PUT",
+        HttpMethod::Post => "POST",
+        HttpMethod::Delete => "DELETE",
+        HttpMethod::Patch => "PATCH",
+        _ => "OTHER",
+    }
+}
