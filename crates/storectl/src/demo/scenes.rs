@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Control;
-use super::story::{self, Story};
+use super::story::Story;
 use crate::client::{Client, Placed};
 use crate::programs::Program;
 
@@ -60,6 +60,9 @@ const fn refused(reason: &'static str, stock: &'static str) -> Expected {
 /// Long enough for a store that has other things to do.
 const SETTLED_WITHIN: Duration = Duration::from_mins(1);
 
+const LEFT_OUT: &str =
+    "Left out: an order that passes its deadline. The bank must be closed for it; `make demo` has it.";
+
 /// The day when it is over.
 pub struct Played {
     /// What became of each order is to be checked.
@@ -90,31 +93,29 @@ pub async fn play<C: Control>(
     let mark = unique.get(24..).unwrap_or(&unique).to_owned();
     let mut day =
         Day { client, story, customer: SystemIds.next(), mark, scenes: Vec::new(), heard: HashMap::new() };
-    story::say("Morning: the shelves are filled, a customer comes in.")?;
+    story.say("Morning: the shelves are filled, a customer comes in.").await?;
     day.opens().await?;
 
-    story::say("She orders two lamps.")?;
+    story.say("She orders two lamps.").await?;
     day.order("confirmed", &[("lamp", 2)], "tok_ok", CONFIRMED).await?;
     super::progress(&format!(
         "first order confirmed {:.1} s after the command",
         started.elapsed().as_secs_f64()
     ));
-    story::say("Nobody has a globe on the shelf.")?;
+    story.say("Nobody has a globe on the shelf.").await?;
     day.order("out of stock", &[("globe", 1)], "tok_ok", refused("out_of_stock", "rejected")).await?;
     day.declined().await?;
     day.capture_fails().await?;
     day.changed_mind().await?;
     day.last_item().await?;
-    story::say("The bank charges, but its answer never comes: asking again must not charge twice.")?;
+    story.say("The bank charges, but its answer never comes: asking again must not charge twice.").await?;
     day.order("answer lost", &[("lamp", 1)], "tok_timeout_after_charge", CONFIRMED).await?;
     day.erased().await?;
     let left_out = if let Some(control) = control {
         day.deadline(control).await?;
         0
     } else {
-        story::say(
-            "Left out: an order that passes its deadline. The bank must be closed for it; `make demo` has it.",
-        )?;
+        story.say(LEFT_OUT).await?;
         1
     };
     Ok(Played { scenes: day.scenes, left_out })
@@ -184,14 +185,14 @@ impl Day<'_> {
     }
 
     async fn declined(&mut self) -> anyhow::Result<()> {
-        story::say("The bank declines a card: the reserved lamp goes back.")?;
+        self.story.say("The bank declines a card: the reserved lamp goes back.").await?;
         let expected =
             Expected { payment: &["declined"], ledger: &[&[]], ..refused("payment_declined", "released") };
         self.order("declined", &[("lamp", 1)], "tok_declined", expected).await.map(drop)
     }
 
     async fn capture_fails(&mut self) -> anyhow::Result<()> {
-        story::say("Confirmed, and then the money cannot be taken: everything is undone.")?;
+        self.story.say("Confirmed, and then the money cannot be taken: everything is undone.").await?;
         let expected = Expected {
             mails: &["receipt sent", "cancellation sent"],
             ledger: &[&["authorize", "void"]],
@@ -201,7 +202,9 @@ impl Day<'_> {
     }
 
     async fn changed_mind(&mut self) -> anyhow::Result<()> {
-        story::say("She changes her mind about a lamp that was paid for: refund, and back on the shelf.")?;
+        self.story
+            .say("She changes her mind about a lamp that was paid for: refund, and back on the shelf.")
+            .await?;
         let expected = Expected {
             payment: &["refunded"],
             mails: &["receipt sent", "cancellation sent"],
@@ -214,7 +217,7 @@ impl Day<'_> {
     }
 
     async fn last_item(&mut self) -> anyhow::Result<()> {
-        story::say("One vase, two buyers at the same moment.")?;
+        self.story.say("One vase, two buyers at the same moment.").await?;
         let vase = [("vase", 1)];
         let (one, other) =
             tokio::join!(self.asks("vase, one", &vase, "tok_ok"), self.asks("vase, other", &vase, "tok_ok"));
@@ -234,9 +237,9 @@ impl Day<'_> {
     }
 
     async fn erased(&mut self) -> anyhow::Result<()> {
-        story::say(
-            "A customer is erased while the bank is still thinking: the sale stands, no mail is sent.",
-        )?;
+        self.story
+            .say("A customer is erased while the bank is still thinking: the sale stands, no mail is sent.")
+            .await?;
         let known = std::mem::replace(&mut self.customer, SystemIds.next());
         self.story.name(&self.customer.to_string(), "the erased");
         self.client.customer(self.customer, "Nobody Now", "nobody@example.org").await?;
@@ -249,7 +252,9 @@ impl Day<'_> {
     }
 
     async fn deadline(&mut self, control: &mut impl Control) -> anyhow::Result<()> {
-        story::say("The bank is closed: the order waits until its deadline, and the late answer is undone.")?;
+        self.story
+            .say("The bank is closed: the order waits until its deadline, and the late answer is undone.")
+            .await?;
         control.stop(Program::PaymentGateway).await?;
         let order =
             self.place("deadline", &[("lamp", 1)], "tok_ok", refused("timed_out", "released")).await?;

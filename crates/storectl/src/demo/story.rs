@@ -10,6 +10,7 @@ use messaging::Settings;
 use messaging::tail::{TailError, Tailed, tail};
 use serde_json::Value;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::client::Placed;
 
@@ -29,6 +30,9 @@ struct Cast {
 }
 
 const HELD_LINES_MAX: usize = 1_000;
+/// A scene whose events did not come for so long has been told.
+const PAUSE: Duration = Duration::from_millis(100);
+const TOLD_WITHIN: Duration = Duration::from_secs(1);
 /// What is under way is printed meanwhile.
 const LAST_WORDS: Duration = Duration::from_millis(300);
 
@@ -41,7 +45,8 @@ impl Story {
         let task = tokio::spawn(async move {
             while let Some(tailed) = log.recv().await {
                 let (about, line) = line(&tailed);
-                lock(&known).tell(about, line);
+                let told = lock(&known).tell(about, line);
+                let _ = told.map(|line| super::print(&line));
             }
         });
         Ok(Self { cast, task: Some(task) })
@@ -52,9 +57,24 @@ impl Story {
         Self { cast: Arc::default(), task: None }
     }
 
+    /// Says a sentence between the events, once those of the last scene have been told: the log may come a moment later.
+    pub async fn say(&self, sentence: &str) -> anyhow::Result<()> {
+        let end = Instant::now() + TOLD_WITHIN;
+        let mut before = None;
+        while !self.is_untold() && Instant::now() < end {
+            let lines = lock(&self.cast).lines;
+            if before.replace(lines) == Some(lines) {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        super::print(&format!("\n{sentence}\n"))
+    }
+
     /// From now on this order, product or customer is called by a name.
     pub fn name(&self, id: &str, name: &'static str) {
-        lock(&self.cast).introduce(id, name);
+        let told = lock(&self.cast).introduce(id, name);
+        let _ = super::print(&told);
     }
 
     /// An order was accepted.
@@ -77,7 +97,7 @@ impl Story {
             let (status, updated) = (text(&change["status"]), text(&change["updated_at"]));
             let (stock, payment) = (text(&change["progress"]["stock"]), text(&change["progress"]["payment"]));
             let so_far = format!("stock {stock}, payment {payment}");
-            let _ = super::print(&format!("  {}  {status:<10} {so_far:<36} {name}\n", clock(&updated)));
+            let _ = super::print(&format!("  {}  {status:<10} {so_far:<39} {name}\n", clock(&updated)));
         }
     }
 
@@ -89,37 +109,29 @@ impl Story {
     }
 }
 
-/// Says a sentence between the events.
-pub fn say(sentence: &str) -> anyhow::Result<()> {
-    super::print(&format!("\n{sentence}\n"))
-}
-
 fn lock(cast: &Mutex<Cast>) -> std::sync::MutexGuard<'_, Cast> {
     cast.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Cast {
-    fn tell(&mut self, about: String, line: String) {
+    /// What is to be printed now: nothing about somebody who has no name.
+    fn tell(&mut self, about: String, line: String) -> Option<String> {
         if let Some(name) = self.names.get(&about) {
             self.lines += 1;
-            let _ = super::print(&format!("{line}{name}\n"));
-            return;
+            return Some(format!("{line}{name}\n"));
         }
         if self.held.len() == HELD_LINES_MAX {
             self.held.pop_front();
         }
         self.held.push_back((about, line));
+        None
     }
 
-    fn introduce(&mut self, id: &str, name: &'static str) {
+    /// What is to be printed now that somebody has a name.
+    fn introduce(&mut self, id: &str, name: &'static str) -> String {
         self.names.insert(id.to_owned(), name);
-        for (about, line) in std::mem::take(&mut self.held) {
-            if about == id {
-                self.tell(about, line);
-            } else {
-                self.held.push_back((about, line));
-            }
-        }
+        let held = std::mem::take(&mut self.held);
+        held.into_iter().filter_map(|(about, line)| self.tell(about, line)).collect()
     }
 }
 
@@ -142,4 +154,31 @@ fn line(tailed: &Tailed<Event>) -> (String, String) {
 /// The time of the day, to the millisecond.
 fn clock(time: &str) -> &str {
     time.get(11..23).unwrap_or(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_has_a_name_is_told_and_what_came_before_its_name_is_told_with_it() {
+        let mut cast = Cast::default();
+        assert_eq!(cast.tell("other".to_owned(), "0 ".to_owned()), None);
+        assert_eq!(cast.tell("ours".to_owned(), "1 ".to_owned()), None);
+        assert_eq!(cast.tell("ours".to_owned(), "2 ".to_owned()), None);
+        assert_eq!(cast.introduce("ours", "lamp"), "1 lamp\n2 lamp\n");
+        assert_eq!(cast.tell("ours".to_owned(), "3 ".to_owned()).as_deref(), Some("3 lamp\n"));
+        assert_eq!(cast.tell("other".to_owned(), "4 ".to_owned()), None);
+        assert_eq!(cast.lines, 3);
+    }
+
+    #[test]
+    fn a_busy_store_does_not_fill_the_memory() {
+        let mut cast = Cast::default();
+        for line in 0..HELD_LINES_MAX + 5 {
+            assert_eq!(cast.tell("other".to_owned(), format!("{line} ")), None);
+        }
+        assert_eq!(cast.held.len(), HELD_LINES_MAX);
+        assert!(cast.introduce("other", "lamp").starts_with("5 lamp\n"));
+    }
 }
