@@ -31,8 +31,8 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 pub(crate) fn routes(api: &Api) -> Router {
     let title = api.document().info.title.clone();
     let page = PAGE.replace("{{title}}", &escaped(&title));
-    let list = problems::list(&title, api.kinds());
-    let pages = Arc::new(problems::pages(&title, api.kinds()));
+    let list = problems::list(&title, &api.kinds());
+    let pages = Arc::new(problems::pages(&title, &api.kinds()));
     Router::new()
         .route("/docs", get(async move || html(page)))
         .route("/docs/", get(async || Redirect::permanent("/docs")))

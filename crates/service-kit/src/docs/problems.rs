@@ -11,7 +11,7 @@ use crate::problem::{Kind, REFUSED, TYPE_PREFIX};
 const PAGE: &str = include_str!("problem.html");
 
 /// The list of all.
-pub(super) fn list(program: &str, kinds: impl Iterator<Item = &'static Kind>) -> String {
+pub(super) fn list(program: &str, kinds: &[&Kind]) -> String {
     let mut content = String::from(
         "<p>Every error is <code>application/problem+json</code> (RFC 9457). Its <code>type</code> is one of these and \
          never changes; decide by it, show <code>detail</code> to people.</p>\n\
@@ -31,11 +31,8 @@ pub(super) fn list(program: &str, kinds: impl Iterator<Item = &'static Kind>) ->
 }
 
 /// The page of each, by slug.
-pub(super) fn pages(
-    program: &str,
-    kinds: impl Iterator<Item = &'static Kind>,
-) -> BTreeMap<&'static str, String> {
-    kinds.map(|kind| (kind.slug, page(program, kind.title, &explained(kind)))).collect()
+pub(super) fn pages(program: &str, kinds: &[&'static Kind]) -> BTreeMap<&'static str, String> {
+    kinds.iter().map(|kind| (kind.slug, page(program, kind.title, &explained(kind)))).collect()
 }
 
 /// By the whole `type`, or by its last part.

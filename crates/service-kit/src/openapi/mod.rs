@@ -8,14 +8,17 @@ mod refusals;
 use std::collections::{BTreeSet, HashMap};
 
 use utoipa::OpenApi as _;
-use utoipa::openapi::OpenApi;
-use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterIn, PathItem};
+use utoipa::openapi::schema::{SchemaType, Type};
+use utoipa::openapi::{OpenApi, RefOr, Schema, Tag};
 
 use crate::problem::{COMMON, Kind};
 
 pub use refusals::Refusals;
 pub(crate) use refusals::occurrence;
+
+/// The tag of what every program answers besides its own work.
+const OPERATING: &str = "operating";
 
 /// Money, for `#[schema(value_type = service_kit::openapi::Money)]`: the kernel knows no OpenAPI.
 #[derive(utoipa::ToSchema)]
@@ -39,9 +42,12 @@ pub struct Api {
 impl Api {
     /// `own` comes from the handlers (`ApiDoc::openapi()`); its operation ids name the request spans: `order.http.place_order`.
     pub fn new(own: OpenApi, refusals: Refusals) -> Self {
+        let tags = tags(&own);
         let mut document = own.merge_from(common::Common::openapi());
+        document.tags = Some(tags);
         let components = document.components.clone().unwrap_or_default();
         for operation in document.paths.paths.values_mut().flat_map(operations_mut) {
+            never_null(operation);
             refusals::add(operation, refusals);
             examples::add(operation, &components);
         }
@@ -53,15 +59,42 @@ impl Api {
         &self.document
     }
 
-    /// Every kind of problem the program answers with.
-    pub fn kinds(&self) -> impl Iterator<Item = &'static Kind> {
-        COMMON.into_iter().chain(self.refusals.iter().map(|(kind, _)| *kind))
+    /// Every kind of problem the program answers with, by status.
+    pub fn kinds(&self) -> Vec<&'static Kind> {
+        let mut kinds: Vec<_> =
+            COMMON.into_iter().chain(self.refusals.iter().map(|(kind, _)| *kind)).collect();
+        kinds.sort_by_key(|kind| kind.status);
+        kinds
     }
 }
 
 impl From<OpenApi> for Api {
     fn from(own: OpenApi) -> Self {
         Self::new(own, &[])
+    }
+}
+
+/// What a program is for comes first, how it is operated last.
+fn tags(own: &OpenApi) -> Vec<Tag> {
+    let named = operations(own).flat_map(|(_, operation)| operation.tags.clone().unwrap_or_default());
+    let mut names: Vec<String> = Vec::new();
+    for name in named.chain([OPERATING.to_owned()]) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.into_iter().map(Tag::new).collect()
+}
+
+/// A parameter is there or it is not; utoipa takes `Option` for a value that may be null.
+fn never_null(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(Parameter { schema: Some(RefOr::T(Schema::Object(object))), .. }) = parameter
+            && let SchemaType::Array(types) = &object.schema_type
+            && let [only] = types.iter().filter(|kind| **kind != Type::Null).collect::<Vec<_>>()[..]
+        {
+            object.schema_type = SchemaType::Type(only.clone());
+        }
     }
 }
 

@@ -61,6 +61,7 @@ pub(super) enum PaymentStatus {
 #[utoipa::path(
     get,
     path = "/payments/{order_id}",
+    tag = "payments",
     params(("order_id" = Uuid, Path, description = "The order.", example = "01924f3e-0000-7000-8000-00000000000f")),
     responses(
         (status = 200, description = "The payment.", body = PaymentView),

@@ -71,8 +71,7 @@ pub const GET_ORDER: &str = "/orders/{id}";
     info(
         title = "Counterflow: order",
         description = "Takes orders and decides their fate.",
-        version = "1.0.0",
-        license(name = "MIT OR Apache-2.0")
+        version = "1.0.0"
     ),
     paths(
         put_customer::put_customer,

@@ -26,7 +26,9 @@ const CHANGES_MAX: i64 = 100;
 /// Pause after a look that failed.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
-/// Changes of an order: `id` is their number, `data` the order after it. Ends when the order is settled.
+/// Every change of an order as it happens, as Server-Sent Events.
+///
+/// `id` is the number of the change, `data` the order after it. Ends when the order is settled.
 #[utoipa::path(get, path = "/orders/{id}/events", tag = "orders",
     params(
         ("id" = uuid::Uuid, Path, description = "The order.", example = "01924f3e-0000-7000-8000-00000000000f"),

@@ -35,7 +35,7 @@ pub(super) struct AuthorizeBody {
 }
 
 /// Holds an order's money. Once an order.
-#[utoipa::path(post, path = "/authorize", request_body = AuthorizeBody,
+#[utoipa::path(post, path = "/authorize", tag = "money", request_body = AuthorizeBody,
     params(("Idempotency-Key" = String, Header, min_length = 1, max_length = 200,
         pattern = "^[!-~]([ -~]*[!-~])?$", example = "01924f3e-0000-7000-8000-00000000000f.authorize",
         description = "1 to 200 characters; a repeat gets the first answer.")),

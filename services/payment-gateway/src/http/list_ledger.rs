@@ -38,7 +38,7 @@ pub(super) struct Effect {
 }
 
 /// What was really done, oldest first: effects, not attempts.
-#[utoipa::path(get, path = "/ledger", params(Filter, PageParams),
+#[utoipa::path(get, path = "/ledger", tag = "ledger", params(Filter, PageParams),
     responses((status = 200, description = "A page of effects.", body = List<Effect>)))]
 pub(super) async fn list_ledger(
     State(state): State<ApiState>,

@@ -8,7 +8,7 @@ use super::{Answer, ApiState, SettleBody};
 use crate::domain::Kind;
 
 /// Gives back what was captured. Once an order.
-#[utoipa::path(post, path = "/refund", request_body = SettleBody,
+#[utoipa::path(post, path = "/refund", tag = "money", request_body = SettleBody,
     params(("Idempotency-Key" = String, Header, min_length = 1, max_length = 200,
         pattern = "^[!-~]([ -~]*[!-~])?$", example = "01924f3e-0000-7000-8000-00000000000f.refund",
         description = "1 to 200 characters; a repeat gets the first answer.")),
