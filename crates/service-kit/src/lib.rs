@@ -9,6 +9,7 @@ pub mod database;
 pub mod duration;
 pub mod extract;
 pub mod health;
+pub mod healthcheck;
 pub mod lifecycle;
 pub mod list;
 pub mod openapi;

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod database;
+mod healthcheck;
 mod lifecycle;
 mod lists;
 mod migrations;
