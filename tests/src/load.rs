@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use all::client::Client;
 use all::launch::Program;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use storectl::Client;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;

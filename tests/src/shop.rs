@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use all::client::Client;
 use all::launch::{Plan, Program, Store};
 use kernel::clock::SystemIds;
 use kernel::{Ids as _, Sku};
@@ -12,6 +11,7 @@ use order::config::OrderArgs;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use service_kit::config::CorsArgs;
+use storectl::Client;
 use testkit::{Leftovers, Parts, until};
 use tokio::runtime::Handle;
 use uuid::Uuid;
@@ -75,7 +75,7 @@ impl Shop {
     /// Opens as planned.
     pub async fn start(plan: Plan, leftovers: Leftovers) -> Self {
         let store = Store::start(plan).await.expect("the store starts");
-        let client = Client::of(&store).expect("an HTTP client");
+        let client = store.client().expect("an HTTP client");
         client.ready(READY_WITHIN).await.expect("every program gets ready");
         let customer = SystemIds.next();
         let shop =

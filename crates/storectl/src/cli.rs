@@ -3,13 +3,17 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use messaging::admin::Outcome;
 
+use crate::client::Client;
+use crate::programs::StoreArgs;
+use crate::seed::{CUSTOMER, Customer, Seeded, seed};
 use crate::{schemas, topics};
 
-/// Tools of the store: schemas and topics
+/// Tools of the store: schemas and topics, and something to buy in a running one
 #[derive(Debug, Parser)]
 #[command(name = "storectl", version, propagate_version = true)]
 pub struct Cli {
@@ -25,6 +29,17 @@ enum Command {
     /// The topics in Kafka
     #[command(subcommand)]
     Topics(Topics),
+    /// List a small catalogue in a running store and register a customer; what is there stays as it is
+    ///
+    /// Safe to run at each start. Returns when the products can be ordered. Exits with 1 when that takes too long, and says
+    /// which program it waited for.
+    Seed {
+        #[command(flatten)]
+        store: StoreArgs,
+        /// How long to wait for programs that are not ready yet
+        #[arg(long, default_value = "2m", value_parser = service_kit::duration::parse)]
+        within: Duration,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -79,6 +94,10 @@ pub async fn run(cli: Cli, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         }
         Command::Topics(Topics::Create { kafka_bootstrap, prefix, partitions }) => {
             create(&kafka_bootstrap, &prefix, partitions, out).await
+        }
+        Command::Seed { store, within } => {
+            tell(&seed(&Client::new(store.urls())?, within).await?, out)?;
+            Ok(ExitCode::SUCCESS)
         }
     }
 }
@@ -140,6 +159,18 @@ async fn create(
     Ok(code)
 }
 
+fn tell(seeded: &Seeded, out: &mut impl Write) -> io::Result<()> {
+    for sku in &seeded.listed {
+        writeln!(out, "{sku}: listed, and on the shelf")?;
+    }
+    match seeded.customer {
+        Customer::Known => {}
+        Customer::New => writeln!(out, "customer {CUSTOMER}: registered")?,
+        Customer::Erased => writeln!(out, "customer {CUSTOMER}: was erased, and stays so; register another")?,
+    }
+    writeln!(out, "the catalogue can be ordered")
+}
+
 /// What Kafka takes in a name, and short enough to leave room for one.
 fn prefix(text: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
@@ -172,6 +203,14 @@ mod tests {
                 );
             }
             open.extend(command.get_subcommands().cloned());
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_none_names_the_setting() {
+        for wrong in ["localhost:8101", "ftp://store", "http://store?a=b", ""] {
+            let error = Cli::try_parse_from(["storectl", "seed", "--order-url", wrong]).unwrap_err();
+            assert!(error.to_string().contains("--order-url"), "{error}");
         }
     }
 

@@ -1,5 +1,12 @@
-//! Tools of the store: its schemas and its topics. What the binary does is here, so that `stack` and tests do the same.
+//! Tools of the store: its schemas and its topics, and a customer and an operator of a running one. What the binary does is
+//! here, so that `counterflow` and tests do the same.
 
 pub mod cli;
+pub mod client;
+pub mod programs;
 pub mod schemas;
+pub mod seed;
 pub mod topics;
+
+pub use client::Client;
+pub use programs::Program;

@@ -10,6 +10,8 @@ use order::config::OrderArgs;
 use service_kit::Running;
 use service_kit::config::{CorsArgs, DatabaseArgs, HttpArgs, Secret, TelemetryArgs};
 use stack::Endpoints;
+use storectl::Client;
+pub use storectl::Program;
 use tokio_util::sync::CancellationToken;
 
 /// What a store is started with.
@@ -37,38 +39,6 @@ pub struct Plan {
 
 /// The ports of the services, in the order of [`Plan::ports`].
 pub const PORTS: [u16; 5] = [8101, 8102, 8103, 8104, 8105];
-
-/// The programs of the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Program {
-    /// Takes orders.
-    Order,
-    /// Keeps stock.
-    Inventory,
-    /// Takes payment.
-    Billing,
-    /// Sends mails.
-    Email,
-    /// Stands for the bank.
-    PaymentGateway,
-}
-
-impl Program {
-    /// Each of them.
-    pub const ALL: [Self; 5] =
-        [Self::Order, Self::Inventory, Self::Billing, Self::Email, Self::PaymentGateway];
-
-    /// As it is named everywhere.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Order => "order",
-            Self::Inventory => "inventory",
-            Self::Billing => "billing",
-            Self::Email => "email",
-            Self::PaymentGateway => "payment-gateway",
-        }
-    }
-}
 
 /// A running store.
 pub struct Store {
@@ -144,6 +114,11 @@ impl Store {
     /// Where a program answers: `http://127.0.0.1:PORT`.
     pub fn url(&self, program: Program) -> &str {
         &self.addresses[program as usize]
+    }
+
+    /// A customer and operator of it.
+    pub fn client(&self) -> anyhow::Result<Client> {
+        Client::new(self.addresses.clone())
     }
 
     /// How the store was started.

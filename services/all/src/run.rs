@@ -9,9 +9,10 @@ use kernel::clock::SystemIds;
 use order::config::OrderArgs;
 use service_kit::config::CorsArgs;
 use stack::{Options, Ports, Progress, Stack};
+use storectl::Client;
+use storectl::seed::{CUSTOMER, seed};
 use tokio_util::sync::CancellationToken;
 
-use crate::client::Client;
 use crate::launch::{PORTS, Plan, Store};
 
 const READY_WITHIN: Duration = Duration::from_mins(1);
@@ -41,7 +42,7 @@ async fn serve(plan: Plan, shutdown: CancellationToken) -> anyhow::Result<()> {
     let mails = plan.dir.join("mail");
     let Some(store) = shutdown.run_until_cancelled(Store::start(plan)).await else { return Ok(()) };
     let store = store?;
-    let client = Client::of(&store)?;
+    let client = store.client()?;
     let outcome = match shutdown.run_until_cancelled(open(&client)).await {
         None => Ok(()),
         Some(Err(error)) => Err(error),
@@ -58,11 +59,8 @@ async fn serve(plan: Plan, shutdown: CancellationToken) -> anyhow::Result<()> {
 /// Something to buy and somebody to buy it, so that the lines below work when pasted.
 async fn open(client: &Client) -> anyhow::Result<()> {
     client.ready(READY_WITHIN).await?;
-    client.product("espresso-cup", "Espresso cup", 1_290, 1_000).await?;
-    client.customer(CUSTOMER, "Ada Lovelace", "ada@example.org").await
+    seed(client, READY_WITHIN).await.map(drop)
 }
-
-const CUSTOMER: uuid::Uuid = uuid::Uuid::from_u128(0x0192_4f3e_0000_7000_8000_0000_0000_0001);
 
 fn say(mails: &Path) -> anyhow::Result<()> {
     let order = SystemIds.next();

@@ -1,6 +1,5 @@
 //! Two instances of every service share the work.
 
-use all::client::Client;
 use system_tests::{Load, SOON, Shop};
 use testkit::until;
 
@@ -16,7 +15,7 @@ async fn a_second_instance_of_every_service_may_come_and_go() {
     load.accepts(SOME).await;
 
     let second = shop.running().start_beside().await.unwrap();
-    let client = Client::of(&second).unwrap();
+    let client = second.client().unwrap();
     client.ready(SOON).await.unwrap();
     for program in SERVICES {
         until(format!("both instances of {} publish", program.name()), SOON, async || {
@@ -27,7 +26,7 @@ async fn a_second_instance_of_every_service_may_come_and_go() {
     }
     // What one instance takes, the other may decide, and whoever asks either sees it.
     for _ in 0..SOME {
-        let order = client.place(shop.customer, &[("lamp", 1)], "tok_ok").await.unwrap();
+        let order = client.place(shop.customer, &[("lamp", 1)], "tok_ok").await.unwrap().order_id;
         assert_eq!(shop.settled(&order).await["status"], "confirmed");
         assert_eq!(client.wait(&order, "settled", SOON).await.unwrap()["status"], "confirmed");
     }

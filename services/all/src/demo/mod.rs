@@ -14,7 +14,6 @@ use service_kit::config::CorsArgs;
 use stack::{Options, Progress, Stack};
 use tokio_util::sync::CancellationToken;
 
-use crate::client::Client;
 use crate::launch::{Plan, Store};
 
 const READY_WITHIN: Duration = Duration::from_mins(1);
@@ -66,7 +65,7 @@ async fn day(plan: Plan, started: Instant) -> anyhow::Result<()> {
 }
 
 async fn play_and_check(store: &mut Store, started: Instant) -> anyhow::Result<Vec<table::Row>> {
-    let client = Client::of(store)?;
+    let client = store.client()?;
     client.ready(READY_WITHIN).await?;
     let narrator = story::follow(&store.settings()).await.context("cannot follow the log")?;
     let played = scenes::play(store, &client, &narrator, started).await;

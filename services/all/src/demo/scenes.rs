@@ -8,8 +8,8 @@ use kernel::clock::SystemIds;
 use uuid::Uuid;
 
 use super::story::{self, Story};
-use crate::client::Client;
 use crate::launch::{Program, Store};
+use storectl::Client;
 
 /// What an order should have come to.
 #[derive(Clone, Debug)]
@@ -104,7 +104,7 @@ impl Day<'_> {
         token: &str,
         expected: Expected,
     ) -> anyhow::Result<String> {
-        let order = self.client.place(self.customer, lines, token).await?;
+        let order = self.client.place(self.customer, lines, token).await?.order_id;
         self.story.name(&order, name);
         self.scenes.push(Scene { name, order: order.clone(), expected });
         Ok(order)
@@ -158,7 +158,7 @@ impl Day<'_> {
             self.client.place(self.customer, &[("vase", 1)], "tok_ok"),
             self.client.place(self.customer, &[("vase", 1)], "tok_ok"),
         );
-        let (one, other) = (one?, other?);
+        let (one, other) = (one?.order_id, other?.order_id);
         self.story.name(&one, "vase, one");
         self.story.name(&other, "vase, other");
         let first = self.client.wait(&one, "settled", SETTLED_WITHIN).await?;

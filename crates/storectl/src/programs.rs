@@ -1,0 +1,72 @@
+//! The programs of a store, and where they answer.
+
+use clap::Args;
+
+/// The programs of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Program {
+    /// Takes orders.
+    Order,
+    /// Keeps stock.
+    Inventory,
+    /// Takes payment.
+    Billing,
+    /// Sends mails.
+    Email,
+    /// Stands for the bank.
+    PaymentGateway,
+}
+
+impl Program {
+    /// Each of them.
+    pub const ALL: [Self; 5] =
+        [Self::Order, Self::Inventory, Self::Billing, Self::Email, Self::PaymentGateway];
+
+    /// As it is named everywhere.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Order => "order",
+            Self::Inventory => "inventory",
+            Self::Billing => "billing",
+            Self::Email => "email",
+            Self::PaymentGateway => "payment-gateway",
+        }
+    }
+}
+
+/// Where the programs of a running store answer.
+#[derive(Args, Clone, Debug)]
+pub struct StoreArgs {
+    /// Address of the order service
+    #[arg(long = "order-url", env = "ORDER_URL", default_value = "http://127.0.0.1:8101", value_parser = address)]
+    order: String,
+    /// Address of the inventory service
+    #[arg(long = "inventory-url", env = "INVENTORY_URL", default_value = "http://127.0.0.1:8102", value_parser = address)]
+    inventory: String,
+    /// Address of the billing service
+    #[arg(long = "billing-url", env = "BILLING_URL", default_value = "http://127.0.0.1:8103", value_parser = address)]
+    billing: String,
+    /// Address of the email service
+    #[arg(long = "email-url", env = "EMAIL_URL", default_value = "http://127.0.0.1:8104", value_parser = address)]
+    email: String,
+    /// Address of the payment gateway
+    #[arg(long = "gateway-url", env = "GATEWAY_URL", default_value = "http://127.0.0.1:8105", value_parser = address)]
+    gateway: String,
+}
+
+impl StoreArgs {
+    /// The addresses, in the order of [`Program::ALL`].
+    pub fn urls(&self) -> [String; 5] {
+        [&self.order, &self.inventory, &self.billing, &self.email, &self.gateway].map(Clone::clone)
+    }
+}
+
+/// Paths are put behind it.
+fn address(text: &str) -> Result<String, String> {
+    match reqwest::Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.query().is_none() => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err("expected an address such as http://127.0.0.1:8101".to_owned()),
+    }
+}
