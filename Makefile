@@ -1,6 +1,6 @@
 # Every command of the project; `make` lists them. CARGO_TARGET_DIR is respected.
 .DEFAULT_GOAL := help
-.PHONY: help setup build check fmt lint docs tidy schemas deny compose test demo run bench reset clean-data up down logs compilers maven
+.PHONY: help setup build check fmt lint docs tidy schemas deny compose test e2e demo run bench reset clean-data up down logs compilers maven
 
 # Where cargo puts its programs.
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),$(shell cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'))
@@ -56,6 +56,10 @@ compose: ## Is docker-compose.yml well formed? Skipped where docker compose is n
 
 test: setup ## All tests, on a real Kafka, registry and Postgres; no Docker
 	cargo test --workspace
+
+# The suites that need nothing but HTTP; `cargo test` runs the same ones at stores of their own.
+e2e: compilers ## The end-to-end tests at a running store (`make run`, compose): where ORDER_URL and the others say, else on the usual ports
+	STORE=running cargo test --workspace --test e2e --test api
 
 demo: setup ## A scripted day at the store, told as a story and checked at the end
 	@"$(PROGRAMS)/counterflow" demo

@@ -1,9 +1,10 @@
 //! Waiting for the end of all that was begun, and looking whether everything is as it must be.
 
 use all::launch::Program;
-use invariants::{Addresses, Depth, Snapshot, check, collect};
+use invariants::{Depth, Snapshot, collect};
 use testkit::until;
 
+use crate::visit::all_hold;
 use crate::{SOON, Shop};
 
 const SERVICES: [Program; 4] = [Program::Order, Program::Inventory, Program::Billing, Program::Email];
@@ -16,8 +17,7 @@ impl Shop {
     pub async fn in_order(&self) -> Snapshot {
         let http = reqwest::Client::new();
         let snapshot = until("the store is quiet", SOON, || self.quiet(&http)).await;
-        let violations: Vec<String> = check(&snapshot).iter().map(ToString::to_string).collect();
-        assert!(violations.is_empty(), "{} violations:\n{}", violations.len(), violations.join("\n"));
+        all_hold(&snapshot);
         for program in SERVICES {
             let parked = self.number(program, PARKED).await;
             assert_eq!(parked, 0, "{} has parked records", program.name());
@@ -42,16 +42,5 @@ impl Shop {
             }
         }
         look(Depth::Everything).await
-    }
-
-    fn addresses(&self) -> Addresses {
-        let of = |program| self.url(program).to_owned();
-        Addresses {
-            order: of(Program::Order),
-            inventory: of(Program::Inventory),
-            billing: of(Program::Billing),
-            email: of(Program::Email),
-            payment_gateway: of(Program::PaymentGateway),
-        }
     }
 }

@@ -1,20 +1,16 @@
-//! A store of one test: all five programs in this process, with topics and databases of their own.
+//! A store of one test: all five programs in this process, with topics and databases of their own. What any store offers is a
+//! [`Visit`]; this adds what only its owner can do.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::ops::Deref;
 use std::time::Duration;
 
 use all::launch::{Plan, Program, Store};
-use kernel::clock::SystemIds;
-use kernel::{Ids as _, Sku};
 use order::config::OrderArgs;
-use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
 use service_kit::config::CorsArgs;
-use storectl::Client;
-use testkit::{Leftovers, Parts, until};
+use testkit::{Leftovers, Parts};
 use tokio::runtime::Handle;
-use uuid::Uuid;
+
+use crate::Visit;
 
 /// Long enough for a machine that does everything at once; nothing is slow because of it.
 pub const SOON: Duration = Duration::from_mins(1);
@@ -25,11 +21,7 @@ const PARTITIONS: i32 = 3;
 pub struct Shop {
     /// The store; `None` once it is closed.
     store: Option<Store>,
-    /// A customer and operator of it.
-    pub client: Client,
-    /// A registered customer.
-    pub customer: Uuid,
-    received: Mutex<BTreeMap<Sku, i64>>,
+    visit: Visit,
     _leftovers: Leftovers,
 }
 
@@ -77,17 +69,9 @@ impl Shop {
         let store = Store::start(plan).await.expect("the store starts");
         let client = store.client().expect("an HTTP client");
         client.ready(READY_WITHIN).await.expect("every program gets ready");
-        let customer = SystemIds.next();
-        let shop =
-            Self { store: Some(store), client, customer, received: Mutex::default(), _leftovers: leftovers };
-        shop.register(customer, "Grace Hopper").await;
+        let shop = Self { store: Some(store), visit: Visit::alone(client), _leftovers: leftovers };
+        shop.register(shop.customer, "Grace Hopper").await;
         shop
-    }
-
-    /// Registers a customer.
-    pub async fn register(&self, id: Uuid, name: &str) {
-        let customer = json!({ "name": name, "email": "customer@example.org" });
-        self.ask(Method::PUT, Program::Order, &format!("/customers/{id}"), Some(&customer)).await;
     }
 
     /// The programs.
@@ -98,88 +82,6 @@ impl Shop {
     /// The programs, to stop and start.
     pub fn store(&mut self) -> &mut Store {
         self.store.as_mut().expect("open until it is closed")
-    }
-
-    /// Where a program answers.
-    pub fn url(&self, program: Program) -> &str {
-        self.running().url(program)
-    }
-
-    /// Puts so many pieces of a new product on the shelf; returns when it can be ordered.
-    pub async fn shelf(&self, sku: &str, price_minor: i64, pieces: u32) {
-        let price = json!({ "amount_minor": price_minor, "currency": "EUR" });
-        let product = json!({ "name": sku, "unit_price": price });
-        self.ask(Method::PUT, Program::Inventory, &format!("/products/{sku}"), Some(&product)).await;
-        if pieces > 0 {
-            let receipt = json!({ "receipt_id": SystemIds.next(), "quantity": pieces });
-            self.ask(Method::POST, Program::Inventory, &format!("/stock/{sku}/receipts"), Some(&receipt))
-                .await;
-        }
-        self.ask(Method::GET, Program::Order, &format!("/products/{sku}"), None).await;
-        let sku = Sku::parse(sku).expect("a sku");
-        self.received.lock().unwrap_or_else(PoisonError::into_inner).insert(sku, i64::from(pieces));
-    }
-
-    /// What was put on the shelves.
-    pub fn received(&self) -> BTreeMap<Sku, i64> {
-        self.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// The customer orders.
-    pub async fn order(&self, lines: &[(&str, u32)], token: &str) -> String {
-        self.order_of(self.customer, lines, token).await
-    }
-
-    /// Another customer orders; again with the same key for as long as the service asks to come back later.
-    pub async fn order_of(&self, customer: Uuid, lines: &[(&str, u32)], token: &str) -> String {
-        let lines: Vec<Value> =
-            lines.iter().map(|(sku, quantity)| json!({ "sku": sku, "quantity": quantity })).collect();
-        let order = json!({ "customer_id": customer, "lines": lines, "payment_token": token });
-        let (http, key) = (reqwest::Client::new(), SystemIds.next().to_string());
-        let placed = until("the order is accepted", SOON, async || {
-            let address = format!("{}/orders", self.url(Program::Order));
-            let request = http.post(address).header("Idempotency-Key", &key).json(&order);
-            let answer = request.send().await.map_err(|error| error.to_string())?;
-            let (status, text) = (answer.status(), answer.text().await.map_err(|error| error.to_string())?);
-            if status == StatusCode::CREATED { Ok(text) } else { Err(format!("{status} {text}")) }
-        });
-        let placed: Value = serde_json::from_str(&placed.await).expect("an order is JSON");
-        placed["order_id"].as_str().expect("an order has an id").to_owned()
-    }
-
-    /// The order, once it is decided.
-    pub async fn decided(&self, order: &str) -> Value {
-        self.wait(order, "decided", |found| found["status"] != "pending").await
-    }
-
-    /// The order, once it is settled.
-    pub async fn settled(&self, order: &str) -> Value {
-        self.wait(order, "settled", |found| found["settled"] == true).await
-    }
-
-    async fn wait(&self, order: &str, state: &str, is_there: impl Fn(&Value) -> bool) -> Value {
-        let path = format!("/orders/{order}?wait={state}&timeout=5s");
-        until(format!("the order is {state}"), SOON, async || {
-            let found = self.client.get(Program::Order, &path).await.map_err(|error| format!("{error:#}"))?;
-            if is_there(&found) { Ok(found) } else { Err(found.to_string()) }
-        })
-        .await
-    }
-
-    /// A call that must succeed, made again until it does: a busy machine is not what is tested.
-    async fn ask(&self, method: Method, program: Program, path: &str, body: Option<&Value>) {
-        until(format!("{method} {path} succeeds"), SOON, async || {
-            let answer = self.client.call(method.clone(), program, path, body).await;
-            let (status, answer) = answer.map_err(|error| format!("{error:#}"))?;
-            if status.is_success() { Ok(()) } else { Err(format!("{status} {answer}")) }
-        })
-        .await;
-    }
-
-    /// The customer changes their mind; what they are told.
-    pub async fn cancel(&self, order: &str) -> (StatusCode, Value) {
-        let path = format!("/orders/{order}/cancel");
-        self.client.call(Method::POST, Program::Order, &path, None).await.expect("an answer")
     }
 
     /// Stops all programs in good order, once all that was begun has ended well.
@@ -193,6 +95,14 @@ impl Shop {
         if let Some(store) = self.store.take() {
             store.stop().await;
         }
+    }
+}
+
+impl Deref for Shop {
+    type Target = Visit;
+
+    fn deref(&self) -> &Visit {
+        &self.visit
     }
 }
 

@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::snapshot::{Details, Order, Snapshot, Status};
+use crate::snapshot::{Details, Effect, Mail, Order, Snapshot, Status};
 
 /// Items a page.
 const PAGE_ITEMS: usize = 100;
@@ -103,6 +103,28 @@ pub async fn collect(
     Ok(Snapshot { received, orders, stock, mails, ledger, details })
 }
 
+/// Reads only these orders, and the products in `received`: of a store that others use as well. What they did is not in it, so
+/// nobody but these orders may have had of these products.
+pub async fn collect_orders(
+    http: &reqwest::Client,
+    addresses: &Addresses,
+    received: BTreeMap<Sku, i64>,
+    orders: &[OrderId],
+) -> Result<Snapshot, CollectError> {
+    let reader = Reader { http, addresses };
+    let levels = received.keys().map(|sku| reader.get(format!("{}/stock/{sku}", addresses.inventory)));
+    let stock = stream::iter(levels).buffered(CALLS_MAX).try_collect().await?;
+    let mut snapshot = Snapshot { stock, ..Snapshot::default() };
+    let mut answers = stream::iter(orders.iter().map(|id| reader.order(*id))).buffered(CALLS_MAX);
+    while let Some((order, mails, effects)) = answers.try_next().await? {
+        snapshot.orders.push(order);
+        snapshot.mails.extend(mails);
+        snapshot.ledger.extend(effects);
+    }
+    let details = reader.details(&snapshot.orders).await?;
+    Ok(Snapshot { received, details: Some(details), ..snapshot })
+}
+
 #[derive(Clone, Copy)]
 struct Reader<'a> {
     http: &'a reqwest::Client,
@@ -111,17 +133,33 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     async fn list<T: DeserializeOwned>(self, program: &str, name: &str) -> Result<Vec<T>, CollectError> {
-        let first = format!("{program}/{name}?limit={PAGE_ITEMS}");
+        self.list_where(program, name, "").await
+    }
+
+    async fn list_where<T: DeserializeOwned>(
+        self,
+        program: &str,
+        name: &str,
+        filter: &str,
+    ) -> Result<Vec<T>, CollectError> {
+        let first = format!("{program}/{name}?limit={PAGE_ITEMS}{filter}");
         let (mut items, mut address) = (Vec::new(), first.clone());
         loop {
-            let text = self.text(&address).await?;
-            let page: Page<T> = text
-                .ok_or(CollectError::Refused { address: address.clone(), status: StatusCode::NOT_FOUND })
-                .and_then(|text| parse(&address, &text))?;
+            let page: Page<T> = self.get(address).await?;
             items.extend(page.items);
             let Some(cursor) = page.next_cursor else { return Ok(items) };
             address = format!("{first}&cursor={cursor}");
         }
+    }
+
+    async fn order(self, id: OrderId) -> Result<(Order, Vec<Mail>, Vec<Effect>), CollectError> {
+        let Addresses { order, email, payment_gateway, .. } = self.addresses;
+        futures::future::try_join3(
+            self.get(format!("{order}/orders/{id}")),
+            self.list_where(email, "emails", &format!("&order_id={id}")),
+            self.list_where(payment_gateway, "ledger", &format!("&order_id={id}")),
+        )
+        .await
     }
 
     async fn details(self, orders: &[Order]) -> Result<Details, CollectError> {
@@ -157,6 +195,14 @@ impl Reader<'_> {
 
     async fn find<T: DeserializeOwned>(self, address: String) -> Result<Option<T>, CollectError> {
         self.text(&address).await?.map(|text| parse(&address, &text)).transpose()
+    }
+
+    /// What must be there.
+    async fn get<T: DeserializeOwned>(self, address: String) -> Result<T, CollectError> {
+        match self.text(&address).await? {
+            Some(text) => parse(&address, &text),
+            None => Err(CollectError::Refused { address, status: StatusCode::NOT_FOUND }),
+        }
     }
 
     /// `None`: there is no such thing.

@@ -9,7 +9,7 @@ mod collect;
 mod snapshot;
 
 pub use check::{Rule, Subject, Violation, check};
-pub use collect::{Addresses, CollectError, Depth, collect};
+pub use collect::{Addresses, CollectError, Depth, collect, collect_orders};
 pub use snapshot::{
     Details, Effect, EffectKind, Level, Line, Mail, MailKind, MailStatus, Order, Payment, PaymentStatus,
     Pieces, Progress, Reason, Reservation, Snapshot, Status, StockStatus,

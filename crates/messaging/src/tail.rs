@@ -1,4 +1,4 @@
-//! Follows topics from their beginning without being anybody: no group, no position, no effect. For tools and stories.
+//! Follows topics from now on without being anybody: no group, no position, no effect. For tools and stories.
 
 use std::time::Duration;
 
@@ -36,6 +36,9 @@ pub enum TailError {
     /// Kafka.
     #[error("cannot follow the log")]
     Kafka(#[from] KafkaError),
+    /// Another cluster, or another prefix.
+    #[error("there is no topic {0}")]
+    NoTopic(String),
     /// No HTTP client for the registry.
     #[error("cannot make an HTTP client for the registry")]
     Registry(#[from] reqwest::Error),
@@ -47,7 +50,8 @@ pub enum TailError {
 const BROKER_TIMEOUT: Duration = Duration::from_secs(5);
 const QUEUE_RECORDS_MAX: usize = 1_000;
 
-/// Follows `topics` until the receiver is dropped. Records of one partition come in order.
+/// Follows `topics` from the first record that is written after this call returns, until the receiver is dropped. Records of
+/// one partition come in order.
 pub async fn tail<E: Event>(
     settings: &Settings,
     topics: &[&str],
@@ -68,15 +72,22 @@ pub async fn tail<E: Event>(
     Ok(receiver)
 }
 
-fn assign_all(consumer: &StreamConsumer, topics: &[String]) -> Result<(), KafkaError> {
+fn assign_all(consumer: &StreamConsumer, topics: &[String]) -> Result<(), TailError> {
     let mut list = TopicPartitionList::new();
     for topic in topics {
         let metadata = consumer.fetch_metadata(Some(topic), BROKER_TIMEOUT)?;
-        for partition in metadata.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions) {
-            list.add_partition_offset(topic, partition.id(), Offset::Beginning)?;
+        let partitions = metadata.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions);
+        let partitions: Vec<i32> = partitions.map(rdkafka::metadata::MetadataPartition::id).collect();
+        if partitions.is_empty() {
+            return Err(TailError::NoTopic(topic.clone()));
+        }
+        for partition in partitions {
+            // Not `Offset::End`, which means the end at some time after this.
+            let (_, end) = consumer.fetch_watermarks(topic, partition, BROKER_TIMEOUT)?;
+            list.add_partition_offset(topic, partition, Offset::Offset(end))?;
         }
     }
-    consumer.assign(&list)
+    Ok(consumer.assign(&list)?)
 }
 
 async fn follow<E: Event>(

@@ -9,11 +9,12 @@ use clap::{Parser, Subcommand};
 use messaging::admin::Outcome;
 
 use crate::client::Client;
+use crate::demo::LogArgs;
 use crate::programs::StoreArgs;
 use crate::seed::{CUSTOMER, Customer, Seeded, seed};
-use crate::{schemas, topics};
+use crate::{demo, schemas, topics};
 
-/// Tools of the store: schemas and topics, and something to buy in a running one
+/// Tools of the store: its schemas and topics, something to buy in a running one, and a day at it
 #[derive(Debug, Parser)]
 #[command(name = "storectl", version, propagate_version = true)]
 pub struct Cli {
@@ -38,6 +39,20 @@ enum Command {
         store: StoreArgs,
         /// How long to wait for programs that are not ready yet
         #[arg(long, default_value = "2m", value_parser = service_kit::duration::parse)]
+        within: Duration,
+    },
+    /// Play a scripted day at a running store, print it as a story, check what came of it. Exits with 1 when anything differs
+    ///
+    /// Products and customers of its own, so that it can be played again and beside others. The story is read from the log in
+    /// Kafka; where that cannot be followed, the order service tells it. The scene for which a program must be stopped is left
+    /// out, and the output says so.
+    Demo {
+        #[command(flatten)]
+        store: StoreArgs,
+        #[command(flatten)]
+        log: LogArgs,
+        /// How long to wait for programs that are not ready yet
+        #[arg(long, default_value = "30s", value_parser = service_kit::duration::parse)]
         within: Duration,
     },
 }
@@ -97,6 +112,10 @@ pub async fn run(cli: Cli, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         }
         Command::Seed { store, within } => {
             tell(&seed(&Client::new(store.urls())?, within).await?, out)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Demo { store, log, within } => {
+            demo::visit(&Client::new(store.urls())?, &log, within).await?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -172,7 +191,7 @@ fn tell(seeded: &Seeded, out: &mut impl Write) -> io::Result<()> {
 }
 
 /// What Kafka takes in a name, and short enough to leave room for one.
-fn prefix(text: &str) -> Result<String, String> {
+pub(crate) fn prefix(text: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     if text.len() <= 100 && text.bytes().all(plain) {
         Ok(text.to_owned())

@@ -52,7 +52,8 @@ impl Client {
         path: &str,
         body: Option<&Value>,
     ) -> anyhow::Result<(StatusCode, Value)> {
-        self.exchange(method, program, path, body).await.map(|(status, _, answer)| (status, answer))
+        let (status, _, text) = self.exchange(method, program, path, body).await?;
+        Ok((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
     }
 
     async fn exchange(
@@ -61,7 +62,7 @@ impl Client {
         program: Program,
         path: &str,
         body: Option<&Value>,
-    ) -> anyhow::Result<(StatusCode, HeaderMap, Value)> {
+    ) -> anyhow::Result<(StatusCode, HeaderMap, String)> {
         let address = format!("{}{path}", self.url(program));
         let mut request = self.http.request(method, &address);
         if let Some(body) = body {
@@ -70,7 +71,7 @@ impl Client {
         let mut answer = request.send().await.with_context(|| format!("no answer from {address}"))?;
         let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
         let text = answer.text().await.with_context(|| format!("half an answer from {address}"))?;
-        Ok((status, headers, serde_json::from_str(&text).unwrap_or(Value::Null)))
+        Ok((status, headers, text))
     }
 
     /// One call that must succeed.
@@ -160,11 +161,12 @@ impl Client {
         let lines: Vec<Value> =
             lines.iter().map(|(sku, quantity)| json!({ "sku": sku, "quantity": quantity })).collect();
         let order = json!({ "customer_id": customer, "lines": lines, "payment_token": token });
-        let (status, headers, placed) =
+        let (status, headers, text) =
             self.exchange(Method::POST, Program::Order, "/orders", Some(&order)).await?;
         if !status.is_success() {
-            bail!("order /orders: {status} {placed}");
+            bail!("order /orders: {status} {text}");
         }
+        let placed: Value = serde_json::from_str(&text).context("an order that is no JSON")?;
         let order_id = placed["order_id"].as_str().context("an order without an id")?.to_owned();
         let trace = headers.get("traceresponse").and_then(|value| trace_id(value.to_str().ok()?));
         Ok(Placed { order_id, trace_id: trace.map(ToOwned::to_owned) })
@@ -189,6 +191,17 @@ impl Client {
     /// The customer changes their mind.
     pub async fn cancel(&self, order: &str) -> anyhow::Result<Value> {
         self.ask(Method::POST, Program::Order, &format!("/orders/{order}/cancel"), None).await
+    }
+
+    /// What a settled order was after each of its changes.
+    pub async fn changes(&self, order: &str) -> anyhow::Result<Vec<Value>> {
+        let path = format!("/orders/{order}/events");
+        let (status, _, text) = self.exchange(Method::GET, Program::Order, &path, None).await?;
+        if !status.is_success() {
+            bail!("order {path}: {status} {text}");
+        }
+        let changes = text.lines().filter_map(|line| line.strip_prefix("data:"));
+        changes.map(|change| serde_json::from_str(change).context("a change that is no JSON")).collect()
     }
 
     /// Kinds of the effects in the gateway's ledger, in order.

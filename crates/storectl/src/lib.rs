@@ -3,6 +3,7 @@
 
 pub mod cli;
 pub mod client;
+pub mod demo;
 pub mod programs;
 pub mod schemas;
 pub mod seed;

@@ -1,6 +1,6 @@
 //! The programs of a store, and where they answer.
 
-use clap::Args;
+use clap::{Args, Command, FromArgMatches as _};
 
 /// The programs of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +55,12 @@ pub struct StoreArgs {
 }
 
 impl StoreArgs {
+    /// As the environment says, without a command line.
+    pub fn from_env() -> Result<Self, clap::Error> {
+        let command = Self::augment_args(Command::new("store"));
+        Self::from_arg_matches(&command.try_get_matches_from(["store"])?)
+    }
+
     /// The addresses, in the order of [`Program::ALL`].
     pub fn urls(&self) -> [String; 5] {
         [&self.order, &self.inventory, &self.billing, &self.email, &self.gateway].map(Clone::clone)

@@ -4,8 +4,11 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use events::{Event, topics};
 use kernel::Ids as _;
 use kernel::clock::SystemIds;
+use messaging::Received;
+use messaging::tail::tail;
 use order::config::OrderArgs;
 use service_kit::config::CorsArgs;
 use stack::{Options, Ports, Progress, Stack};
@@ -46,11 +49,7 @@ async fn serve(plan: Plan, shutdown: CancellationToken) -> anyhow::Result<()> {
     let outcome = match shutdown.run_until_cancelled(open(&client)).await {
         None => Ok(()),
         Some(Err(error)) => Err(error),
-        Some(Ok(())) => {
-            say(&mails)?;
-            shutdown.cancelled().await;
-            Ok(())
-        }
+        Some(Ok(())) => stay_open(&store, &mails, &shutdown).await,
     };
     store.stop().await;
     outcome
@@ -60,6 +59,37 @@ async fn serve(plan: Plan, shutdown: CancellationToken) -> anyhow::Result<()> {
 async fn open(client: &Client) -> anyhow::Result<()> {
     client.ready(READY_WITHIN).await?;
     seed(client, READY_WITHIN).await.map(drop)
+}
+
+async fn stay_open(store: &Store, mails: &Path, shutdown: &CancellationToken) -> anyhow::Result<()> {
+    say(mails)?;
+    shutdown.run_until_cancelled(tell_traces(store)).await;
+    Ok(())
+}
+
+/// A line for each order that is placed, with the trace that follows it. Where the log cannot be followed it waits without:
+/// the store is open all the same.
+async fn tell_traces(store: &Store) {
+    match tail::<Event>(&store.settings(), &[topics::ORDERS]).await {
+        Ok(mut log) => {
+            while let Some(tailed) = log.recv().await {
+                let line = tailed.event.ok().and_then(|received| line(&received));
+                // Nobody may be there to read it.
+                let _ = line.map(|line| std::io::stdout().write_all(line.as_bytes()));
+            }
+        }
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "counterflow: the traces of orders cannot be told: {error}");
+        }
+    }
+    std::future::pending::<()>().await;
+}
+
+/// Of an order that was placed, and has a trace.
+fn line(received: &Received<Event>) -> Option<String> {
+    let Event::OrderCreated(created) = &received.event else { return None };
+    let trace = received.metadata.trace.traceparent.as_deref()?.split('-').nth(1)?;
+    Some(format!("order {} has the trace {trace}\n", created.order_id))
 }
 
 fn say(mails: &Path) -> anyhow::Result<()> {
@@ -74,6 +104,7 @@ Mails are written to {mails}. Try:
   curl -s localhost:8102/stock/espresso-cup
 
 Other tokens: tok_declined, tok_flaky, tok_slow, tok_timeout_after_charge, tok_capture_fails. Ctrl-C stops everything; the data stays.
+Elsewhere: `make e2e` tests this store, `storectl demo` plays a day at it.
 "#,
         mails = mails.display(),
     );

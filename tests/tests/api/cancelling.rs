@@ -9,13 +9,13 @@ use crate::shelf::{basket, customer, decide, effects, id_of, listed, order, plac
 use crate::stores::{every_day, hasty, sentences, stuck};
 
 sentences![
-    a_pending_order_is_cancelled_in_the_answer,
+    a_pending_order_is_cancelled_in_the_answer: own_store,
     an_order_cancelled_while_the_gateway_answers_is_undone_there,
     a_confirmed_order_is_cancelled_and_unsettled_until_refund_and_stock_have_answered,
     cancelling_again_is_200_with_the_order_as_it_is,
     an_order_cancelled_for_another_reason_is_200_as_it_is,
-    a_confirmed_order_past_its_window_is_409,
-    a_cancelled_order_past_the_window_is_200_as_it_is,
+    a_confirmed_order_past_its_window_is_409: own_store,
+    a_cancelled_order_past_the_window_is_200_as_it_is: own_store,
     cancelling_needs_no_body_and_reads_none,
 ];
 

@@ -7,10 +7,10 @@ use crate::client::{Answer, Api};
 use crate::stores::{PAGE, every_day, hasty, sentences};
 
 sentences![
-    a_page_of_a_named_origin_may_read_answers_and_errors,
-    a_page_of_another_origin_may_not,
-    a_page_may_send_what_the_store_takes_and_read_what_it_gives,
-    without_the_setting_no_page_may,
+    a_page_of_a_named_origin_may_read_answers_and_errors: own_store,
+    a_page_of_another_origin_may_not: own_store,
+    a_page_may_send_what_the_store_takes_and_read_what_it_gives: own_store,
+    without_the_setting_no_page_may: own_store,
 ];
 
 const OTHER: &str = "https://other.example";

@@ -16,8 +16,8 @@ sentences![
     every_program_is_alive,
     every_program_shows_its_metrics,
     every_program_is_ready_and_names_each_dependency,
-    a_gateway_that_is_away_degrades_billing_and_nobody_else,
-    every_program_listens_on_loopback_alone,
+    a_gateway_that_is_away_degrades_billing_and_nobody_else: own_store,
+    every_program_listens_on_loopback_alone: own_store,
     a_head_is_a_get_without_a_body,
 ];
 

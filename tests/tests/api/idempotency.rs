@@ -20,7 +20,7 @@ sentences![
     a_key_has_1_to_200_characters,
     keys_are_told_apart_by_every_character,
     without_a_key_each_request_is_an_order,
-    a_key_is_forgotten_when_its_time_is_over,
+    a_key_is_forgotten_when_its_time_is_over: own_store,
 ];
 
 async fn place(api: &Api, key: &str, body: &Value) -> Answer {

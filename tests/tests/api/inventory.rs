@@ -22,8 +22,8 @@ sentences![
     a_receipt_is_visible_in_the_stock_when_it_is_answered,
     receipts_at_once_are_all_booked_and_each_once,
     stock_is_zeros_without_a_receipt,
-    stock_is_set_aside_for_an_order_and_sold_with_it,
-    a_reservation_has_the_status_and_the_lines_of_its_order,
+    stock_is_set_aside_for_an_order_and_sold_with_it: own_store,
+    a_reservation_has_the_status_and_the_lines_of_its_order: own_store,
 ];
 
 async fn put(api: &Api, sku: &str, body: &Value) -> Answer {

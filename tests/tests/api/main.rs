@@ -46,15 +46,10 @@ mod waiting;
 
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Trial};
-
 /// Tests wait for the store most of the time.
 const AT_A_TIME: usize = 8;
 
 fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(AT_A_TIME);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let modules = [
         outages::sentences(),
         lists::sentences(),
@@ -77,14 +72,5 @@ fn main() -> ExitCode {
         openapi::sentences(),
         cors::sentences(),
     ];
-    let trials = modules.into_iter().flatten().map(|sentence| {
-        let handle = runtime.handle().clone();
-        Trial::test(sentence.name.trim_start_matches("api::"), move || {
-            handle.block_on((sentence.check)());
-            Ok(())
-        })
-    });
-    let conclusion = libtest_mimic::run(&arguments, trials.collect());
-    runtime.block_on(stores::close());
-    conclusion.exit_code()
+    system_tests::suite::run(modules.into_iter().flatten().collect(), AT_A_TIME, stores::close())
 }

@@ -13,7 +13,7 @@ sentences![
     an_order_whose_capture_fails_is_cancelled_after_it_was_confirmed,
     an_order_that_is_out_of_stock_and_declined_has_one_reason,
     a_free_order_is_an_order,
-    an_order_that_stays_pending_is_cancelled_when_its_deadline_has_passed,
+    an_order_that_stays_pending_is_cancelled_when_its_deadline_has_passed: own_store,
     times_go_forward_and_the_order_stays_what_it_was,
 ];
 

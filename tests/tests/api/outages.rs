@@ -14,7 +14,7 @@ use crate::client::{Api, Call};
 use crate::shelf::{WITHIN, basket, customer, id, ledger, listed, order, placed, settled};
 use crate::stores::{sentences, urls};
 
-sentences![a_store_whose_parts_go_away_says_so_and_goes_on_when_they_are_back];
+sentences![a_store_whose_parts_go_away_says_so_and_goes_on_when_they_are_back: own_store];
 
 /// The services that have a database.
 const SERVICES: [Program; 4] = [Program::Order, Program::Inventory, Program::Billing, Program::Email];

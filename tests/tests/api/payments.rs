@@ -18,7 +18,7 @@ use crate::stores::{every_day, sentences, stuck};
 sentences![
     a_payment_has_the_status_of_its_order_its_amount_attempts_and_reference,
     a_call_that_fails_is_tried_again_and_counted,
-    a_payment_that_waits_for_the_gateway_is_pending_without_a_reference,
+    a_payment_that_waits_for_the_gateway_is_pending_without_a_reference: own_store,
     every_test_token_is_settled_within_20_s,
     a_slow_call_delays_no_other_order,
 ];

@@ -1,13 +1,12 @@
-//! The stores that are asked: opened when the first test wants one, closed after the last.
+//! The stores that are asked: the one that runs, or stores that are opened when the first test wants one, closed after the last.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::time::Duration;
 
 use all::launch::{Plan, Program};
 use order::config::OrderArgs;
 use service_kit::config::CorsArgs;
 use system_tests::Shop;
+use system_tests::suite::running;
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::client::Api;
@@ -24,31 +23,18 @@ struct Shared {
     shop: Mutex<Option<Shop>>,
 }
 
+static RUNNING: OnceCell<Api> = OnceCell::const_new();
 static EVERY_DAY: OnceCell<Shared> = OnceCell::const_new();
 static HASTY: OnceCell<Shared> = OnceCell::const_new();
 static STUCK: OnceCell<Shared> = OnceCell::const_new();
 
-/// A test, by the sentence it is named after.
-pub struct Sentence {
-    pub name: &'static str,
-    pub check: fn() -> Pin<Box<dyn Future<Output = ()>>>,
-}
+pub use system_tests::sentences;
 
-/// Lists the tests of a module as `sentences()`; one that is left out is reported as dead code.
-macro_rules! sentences {
-    ($($name:ident),* $(,)?) => {
-        pub fn sentences() -> Vec<crate::stores::Sentence> {
-            vec![$(crate::stores::Sentence {
-                name: concat!(module_path!(), "::", stringify!($name)),
-                check: || Box::pin($name()),
-            }),*]
-        }
-    };
-}
-pub(crate) use sentences;
-
-/// A store with the settings of every day, that pages of [`PAGE`] may call.
+/// A store with the settings of every day: the one that runs, or one of our own, that pages of [`PAGE`] may call.
 pub async fn every_day() -> &'static Api {
+    if let Some(urls) = running() {
+        return RUNNING.get_or_init(|| Api::of(urls)).await;
+    }
     let cors = CorsArgs { cors_origins: vec![PAGE.to_owned()] };
     shared(&EVERY_DAY, |plan| plan.cors = cors).await
 }
@@ -56,6 +42,7 @@ pub async fn every_day() -> &'static Api {
 /// A store with little patience: nothing can be cancelled once it is confirmed, answers to an Idempotency-Key are forgotten
 /// at once, and no page may call.
 pub async fn hasty() -> &'static Api {
+    ours();
     let change = |plan: &mut Plan| {
         plan.orders = OrderArgs {
             cancel_window: Duration::ZERO,
@@ -68,6 +55,7 @@ pub async fn hasty() -> &'static Api {
 
 /// A store whose gateway is away: what is ordered there stays pending until its deadline.
 pub async fn stuck() -> &'static Api {
+    ours();
     let open = || async {
         let orders = OrderArgs { order_deadline: PENDING_FOR, ..OrderArgs::default() };
         let mut shop = Shop::open_with(|plan| plan.orders = orders).await;
@@ -91,6 +79,12 @@ pub async fn close() {
 /// Where the programs of a store answer.
 pub fn urls(shop: &Shop) -> [String; 5] {
     Program::ALL.map(|program| shop.url(program).to_owned())
+}
+
+/// Where a store runs that is not ours, only tests that any store can be put to are run, and these need another.
+#[track_caller]
+fn ours() {
+    assert!(running().is_none(), "this test needs a store of its own: list it as `name: own_store`");
 }
 
 async fn shared(cell: &'static OnceCell<Shared>, change: impl FnOnce(&mut Plan)) -> &'static Api {

@@ -17,8 +17,8 @@ sentences![
     a_stream_whose_last_change_was_seen_is_empty,
     a_last_event_id_that_is_no_number_of_a_change_is_400,
     an_order_that_is_cancelled_after_it_was_settled_goes_on_in_the_stream,
-    a_first_change_is_told_before_the_order_is_decided,
-    a_comment_comes_every_15_s,
+    a_first_change_is_told_before_the_order_is_decided: own_store,
+    a_comment_comes_every_15_s: own_store,
 ];
 
 /// Between two comments.

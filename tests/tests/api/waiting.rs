@@ -11,8 +11,8 @@ use crate::stores::{every_day, sentences, stuck};
 sentences![
     a_long_poll_answers_when_the_order_is_decided_or_settled_and_not_when_time_is_up,
     a_long_poll_of_an_order_that_is_so_far_answers_at_once,
-    a_long_poll_whose_time_is_up_is_200_with_the_order_as_it_is,
-    a_long_poll_takes_10_s_when_the_caller_does_not_say,
+    a_long_poll_whose_time_is_up_is_200_with_the_order_as_it_is: own_store,
+    a_long_poll_takes_10_s_when_the_caller_does_not_say: own_store,
     a_timeout_is_milliseconds_or_seconds_up_to_30_s,
     any_other_timeout_is_400,
     any_other_goal_is_400,

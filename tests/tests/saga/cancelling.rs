@@ -6,7 +6,7 @@ use all::launch::Program;
 use futures::StreamExt as _;
 use futures::stream;
 use reqwest::StatusCode;
-use system_tests::{SOON, Shop, story};
+use system_tests::{SOON, Shop, race, story};
 use testkit::until;
 use testkit::wait::expect;
 
@@ -38,28 +38,6 @@ async fn a_pending_order_that_is_cancelled_is_undone_when_the_bank_answers() {
     assert_eq!(story(&end, &order), expected);
     let (status, again) = shop.cancel(&order).await;
     assert_eq!((status, again), (StatusCode::OK, settled), "cancelled twice is cancelled once");
-    shop.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_confirmed_order_that_is_cancelled_in_time_is_refunded_and_put_back() {
-    let shop = Shop::open().await;
-    shop.shelf("lamp", 4_900, 1).await;
-    let order = shop.order(&[("lamp", 1)], "tok_ok").await;
-    assert_eq!(shop.settled(&order).await["status"], "confirmed");
-
-    let (status, cancelled) = shop.cancel(&order).await;
-    assert_eq!((status, &cancelled["status"]), (StatusCode::OK, &"cancelled".into()));
-    assert_eq!(cancelled["settled"], false, "until stock and money are back");
-    let settled = shop.settled(&order).await;
-    let (status, again) = shop.cancel(&order).await;
-    assert_eq!((status, again), (StatusCode::OK, settled));
-
-    let end = shop.in_order().await;
-    let expected =
-        "Cancelled CustomerRequest; Released, Refunded; authorize capture refund; receipt Sent, notice Sent";
-    assert_eq!(story(&end, &order), expected);
-    assert_eq!((end.stock[0].on_hand, end.stock[0].reserved), (1, 0));
     shop.close().await;
 }
 
@@ -108,26 +86,4 @@ async fn a_cancellation_in_a_race_with_the_confirmation_wins_or_loses_as_a_whole
     let end = shop.in_order().await;
     assert_eq!(end.stock[0].on_hand, 1_000 - i64::try_from(lost.len()).unwrap());
     shop.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cancellation_in_any_moment_of_its_window_undoes_everything() {
-    let shop = Shop::open().await;
-    shop.shelf("lamp", 4_900, 1_000).await;
-    let rounds = stream::iter(0..60).map(async |round| race(&shop, round).await);
-    for (status, settled) in rounds.buffer_unordered(6).collect::<Vec<_>>().await {
-        assert_eq!((status, &settled["reason"]), (StatusCode::OK, &"customer_request".into()));
-    }
-    assert_eq!(shop.in_order().await.stock[0].on_hand, 1_000);
-    shop.close().await;
-}
-
-/// Orders, looks at the order as often as `round` says, and cancels: each round a moment later in the life of the order.
-async fn race(shop: &Shop, round: usize) -> (StatusCode, serde_json::Value) {
-    let order = shop.order(&[("lamp", 1)], "tok_ok").await;
-    for _ in 0..round % 20 {
-        shop.client.get(Program::Order, &format!("/orders/{order}")).await.unwrap();
-    }
-    let (status, _) = shop.cancel(&order).await;
-    (status, shop.settled(&order).await)
 }

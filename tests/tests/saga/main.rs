@@ -1,9 +1,7 @@
-//! The whole saga through HTTP, on the real parts: each way an order can go, and each race. Every test has a store of its
-//! own, and ends with a check of all invariants.
-#![expect(clippy::unwrap_used, reason = "what a test cannot get fails it")]
+//! What of the saga can only be seen where programs are stopped, settings changed or databases looked into: `e2e` has the rest.
+//! Every test has a store of its own, and ends with a check of all invariants.
 
 mod cancelling;
-mod competing;
 mod customers;
 mod deciding;
 mod gateway;

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use futures::future::{join, join_all};
-use system_tests::{Shop, story};
+use system_tests::{sentences, story};
 use tokio::time::Instant;
+
+use crate::visit;
 
 const ROUNDS: usize = 25;
 /// Orders the bank thinks about for 2 s each.
@@ -12,9 +14,14 @@ const SLOW: usize = 60;
 /// What they take when they wait for each other, even if only in each of three partitions.
 const ONE_BY_ONE: Duration = Duration::from_secs(40);
 
-#[tokio::test(flavor = "multi_thread")]
+sentences![
+    the_last_item_goes_to_exactly_one_of_two_orders,
+    orders_that_name_the_same_products_in_opposite_order_never_wait_for_each_other,
+    a_slow_answer_of_the_bank_delays_no_other_order,
+];
+
 async fn the_last_item_goes_to_exactly_one_of_two_orders() {
-    let shop = Shop::open().await;
+    let shop = visit().await;
     let vases: Vec<String> = (0..ROUNDS).map(|round| format!("vase-{round:02}")).collect();
     for vase in &vases {
         shop.shelf(vase, 8_000, 1).await;
@@ -31,12 +38,10 @@ async fn the_last_item_goes_to_exactly_one_of_two_orders() {
     }
     let end = shop.in_order().await;
     assert!(end.stock.iter().all(|vase| (vase.on_hand, vase.reserved) == (0, 0)), "{:?}", end.stock);
-    shop.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn orders_that_name_the_same_products_in_opposite_order_never_wait_for_each_other() {
-    let shop = Shop::open().await;
+    let shop = visit().await;
     let pieces = 100;
     for sku in ["chair", "globe", "lamp"] {
         shop.shelf(sku, 1_000, pieces).await;
@@ -53,12 +58,10 @@ async fn orders_that_name_the_same_products_in_opposite_order_never_wait_for_eac
     assert_eq!((settled.len(), confirmed), (120, 100));
     let end = shop.in_order().await;
     assert!(end.stock.iter().all(|level| (level.on_hand, level.reserved) == (0, 0)), "{:?}", end.stock);
-    shop.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_slow_answer_of_the_bank_delays_no_other_order() {
-    let shop = Shop::open().await;
+    let shop = visit().await;
     shop.shelf("lamp", 4_900, 1_000).await;
     let began = Instant::now();
     let slow = join_all((0..SLOW).map(|_| shop.order(&[("lamp", 1)], "tok_slow"))).await;
@@ -69,5 +72,4 @@ async fn a_slow_answer_of_the_bank_delays_no_other_order() {
     let end = shop.in_order().await;
     let confirmed = "Confirmed; Committed, Captured; authorize capture; receipt Sent";
     assert!(slow.iter().chain(&quick).all(|order| story(&end, order) == confirmed));
-    shop.close().await;
 }

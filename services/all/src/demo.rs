@@ -1,20 +1,17 @@
-//! `counterflow demo`: a scripted day at the store, told as a story and checked at the end.
+//! `counterflow demo`: the scripted day of `storectl demo`, at a store of its own.
 
-mod scenes;
-mod story;
-mod table;
-
-use std::io::Write as _;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use order::config::OrderArgs;
 use service_kit::config::CorsArgs;
 use stack::{Options, Progress, Stack};
+use storectl::demo::{Control, Story, progress};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::launch::{Plan, Store};
+use crate::launch::{Plan, Program, Store};
 
 const READY_WITHIN: Duration = Duration::from_mins(1);
 /// Longer than the slowest token takes, short enough to be watched.
@@ -47,41 +44,25 @@ pub async fn play(dir: &Path, shutdown: CancellationToken) -> anyhow::Result<()>
 async fn day(plan: Plan, started: Instant) -> anyhow::Result<()> {
     progress("starting the services");
     let mut store = Store::start(plan).await?;
-    let rows = play_and_check(&mut store, started).await;
+    let outcome = play_at(&mut store, started).await;
     store.stop().await;
-    let rows = rows?;
-    print(&table::render(&rows))?;
-    let failed = rows.iter().filter(|row| !row.passed()).count();
-    print(&format!(
-        "{} of {} as expected, in {:.1} s\n",
-        rows.len() - failed,
-        rows.len(),
-        started.elapsed().as_secs_f64()
-    ))?;
-    if failed > 0 {
-        bail!("{failed} of {} scenes did not end as they should", rows.len());
-    }
-    Ok(())
+    outcome
 }
 
-async fn play_and_check(store: &mut Store, started: Instant) -> anyhow::Result<Vec<table::Row>> {
+async fn play_at(store: &mut Store, started: Instant) -> anyhow::Result<()> {
     let client = store.client()?;
     client.ready(READY_WITHIN).await?;
-    let narrator = story::follow(&store.settings()).await.context("cannot follow the log")?;
-    let played = scenes::play(store, &client, &narrator, started).await;
-    let rows = match played {
-        Ok(scenes) => table::check(&client, &scenes).await,
-        Err(error) => Err(error),
-    };
-    narrator.end().await;
-    rows
+    let told = Story::follow(&store.settings()).await.context("cannot follow the log")?;
+    storectl::demo::play(&client, told, Some(store), started).await
 }
 
-fn progress(text: &str) {
-    // Standard error: the story on standard output can be kept in a file.
-    let _ = writeln!(std::io::stderr(), "demo: {text}");
-}
+impl Control for Store {
+    async fn stop(&mut self, program: Program) -> anyhow::Result<()> {
+        self.stop_program(program).await;
+        Ok(())
+    }
 
-fn print(text: &str) -> anyhow::Result<()> {
-    std::io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")
+    async fn start(&mut self, program: Program) -> anyhow::Result<()> {
+        self.start_program(program).await
+    }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::scenes::{Expected, Scene};
-use crate::launch::Program;
-use storectl::Client;
+use crate::client::Client;
+use crate::programs::Program;
 
 /// One order at the end of the day.
 pub struct Row {
