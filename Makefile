@@ -1,6 +1,6 @@
 # Every command of the project; `make` lists them. CARGO_TARGET_DIR is respected.
 .DEFAULT_GOAL := help
-.PHONY: help setup build check fmt lint docs tidy schemas contract openapi rules deny test e2e fuzz-api demo run bench reset clean-data compilers maven
+.PHONY: help setup build check fmt lint docs tidy schemas contract openapi rules deny compose test e2e fuzz-api demo run bench reset clean-data up down logs compilers maven
 
 # Where cargo puts its programs.
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),$(shell cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'))
@@ -11,7 +11,7 @@ RELEASED = $(TARGET_DIR)/release
 MAY_INSTALL = [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: maven build ## Make this machine ready: build, then find or install Java and Maven and fetch Kafka, the registry and Postgres
 	@"$(PROGRAMS)/stack" setup
@@ -21,7 +21,7 @@ setup: maven build ## Make this machine ready: build, then find or install Java 
 build: compilers ## Build every program, unoptimised
 	@cargo build --workspace --bins --test tidy
 
-check: fmt lint docs tidy schemas contract rules deny ## Everything that must hold before a commit
+check: fmt lint docs tidy schemas contract rules deny compose ## Everything that must hold before a commit
 	@echo "check: all in order"
 
 fmt: ## Is the code formatted as rustfmt does it?
@@ -60,6 +60,13 @@ deny: ## Licences, sources and duplicates among the dependencies; skipped where 
 		echo "deny: SKIPPED, cargo-deny is not installed; to have it (5 minutes): cargo install --locked cargo-deny@0.20.2"; \
 	fi
 
+compose: ## Is docker-compose.yml well formed? Skipped where docker compose is not installed
+	@if docker compose version >/dev/null 2>&1; then \
+		docker compose --profile dashboards config --quiet; \
+	else \
+		echo "compose: SKIPPED, docker compose is not installed"; \
+	fi
+
 test: setup ## All tests, on a real Kafka, registry and Postgres; no Docker
 	cargo test --workspace
 
@@ -85,6 +92,16 @@ reset: build ## Forget the orders of `make run`; refused while it runs
 
 clean-data: build ## Forget all data under .stack; refused while anything there runs
 	@for dir in .stack/run .stack/demo .stack/bench .stack; do "$(PROGRAMS)/stack" --dir $$dir reset || exit 1; done
+
+up: ## Start the store in Docker, built from this folder; COMPOSE_PROFILES=dashboards adds Grafana
+	docker compose up --detach --build --wait
+	@echo "The store is open; README.md has a first order. Traces: http://localhost:16686, mails: http://localhost:8025"
+
+down: ## Stop what `make up` started; its data stays
+	COMPOSE_PROFILES='*' docker compose down
+
+logs: ## Follow what the store in Docker logs
+	docker compose logs --follow --tail 100
 
 compilers:
 	@command -v cargo >/dev/null || \

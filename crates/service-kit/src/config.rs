@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use axum::http::HeaderValue;
@@ -101,6 +102,10 @@ pub struct DatabaseArgs {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Secret,
 
+    /// File that holds the password of that role, instead of the URL
+    #[arg(long, env = "DATABASE_PASSWORD_FILE")]
+    pub database_password_file: Option<PathBuf>,
+
     /// As whom to migrate; the running role then gets only SELECT, INSERT, UPDATE and DELETE [default: the running role]
     #[arg(long, env = "DATABASE_ADMIN_URL", hide_env_values = true)]
     pub database_admin_url: Option<Secret>,
@@ -120,6 +125,7 @@ impl DatabaseArgs {
     pub fn at(url: impl Into<String>) -> Self {
         Self {
             database_url: Secret::new(url),
+            database_password_file: None,
             database_admin_url: None,
             migrate: true,
             database_pool_size: 10,

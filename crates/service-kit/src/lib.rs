@@ -10,6 +10,7 @@ mod docs;
 pub mod duration;
 pub mod extract;
 pub mod health;
+pub mod healthcheck;
 pub mod lifecycle;
 pub mod list;
 pub mod metrics;

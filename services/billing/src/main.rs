@@ -1,11 +1,7 @@
 //! The program `billing`.
 
-use std::process::ExitCode;
+use billing::{Config, app, config};
 
-use clap::Parser as _;
-
-fn main() -> ExitCode {
-    let config = billing::Config::parse();
-    let telemetry = config.telemetry.clone();
-    service_kit::program::run("billing", &telemetry, |shutdown| billing::run(config, shutdown))
+fn main() -> std::process::ExitCode {
+    service_kit::program::main("billing", config::PORT, |config: &Config| &config.telemetry, app::run)
 }

@@ -1,9 +1,7 @@
 //! The program `email`.
 
-use clap::Parser;
+use email::{Config, app};
 
 fn main() -> std::process::ExitCode {
-    let config = email::Config::parse();
-    let telemetry = config.telemetry.clone();
-    service_kit::program::run("email", &telemetry, |shutdown| email::run(config, shutdown))
+    service_kit::program::main("email", app::DEFAULT_PORT, |config: &Config| &config.telemetry, app::run)
 }

@@ -1,12 +1,7 @@
 //! The warehouse as a program.
 
-use clap::Parser as _;
-use inventory::config::Config;
+use inventory::{app, config::Config};
 
 fn main() -> std::process::ExitCode {
-    let config = Config::parse();
-    let telemetry = config.telemetry.clone();
-    service_kit::program::run(inventory::app::SERVICE, &telemetry, |shutdown| {
-        inventory::app::run(config, shutdown)
-    })
+    service_kit::program::main(app::SERVICE, app::PORT, |config: &Config| &config.telemetry, app::run)
 }

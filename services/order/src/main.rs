@@ -1,9 +1,7 @@
 //! `order`: see `order --help`.
 
-use clap::Parser as _;
+use order::{app, config::Config};
 
 fn main() -> std::process::ExitCode {
-    let config = order::config::Config::parse();
-    let telemetry = config.telemetry.clone();
-    service_kit::program::run("order", &telemetry, |shutdown| order::app::run(config, shutdown))
+    service_kit::program::main("order", app::PORT, |config: &Config| &config.telemetry, app::run)
 }

@@ -1,12 +1,8 @@
 //! The payment gateway simulator.
 
-use std::process::ExitCode;
+use payment_gateway::{app, config};
+use service_kit::program;
 
-use clap::Parser as _;
-use payment_gateway::{app, config::Config};
-
-fn main() -> ExitCode {
-    let config = Config::parse();
-    let telemetry = config.telemetry.clone();
-    service_kit::program::run("payment-gateway", &telemetry, |shutdown| app::run(config, shutdown))
+fn main() -> std::process::ExitCode {
+    program::main("payment-gateway", config::PORT, |config: &config::Config| &config.telemetry, app::run)
 }

@@ -2,6 +2,7 @@
 //! checkout and need nothing else, so a rule that is broken fails the build instead of waiting for a reviewer.
 #![expect(clippy::unwrap_used, reason = "what a test cannot get fails it")]
 
+mod compose;
 mod documents;
 mod habits;
 mod layers;

@@ -5,6 +5,7 @@ mod migrate;
 mod pools;
 mod watch;
 
+use std::path::Path;
 use std::time::Duration;
 
 use sqlx::PgPool;
@@ -35,6 +36,15 @@ pub enum DatabaseError {
         #[source]
         source: sqlx::Error,
     },
+    /// The file with the password is not there, not ours, or empty.
+    #[error("cannot read a password from {file}, see --database-password-file (DATABASE_PASSWORD_FILE)")]
+    NoPassword {
+        /// The file.
+        file: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
 }
 
 /// The database of a running service. Opening never waits: while the server is away the service runs and is not ready.
@@ -55,6 +65,10 @@ impl Database {
     ) -> Result<Self, DatabaseError> {
         let running =
             options(args.database_url.reveal(), "--database-url (DATABASE_URL)", lifecycle.service())?;
+        let running = match &args.database_password_file {
+            Some(file) => running.password(&password(file)?),
+            None => running,
+        };
         let admin = match &args.database_admin_url {
             Some(url) => {
                 Some(options(url.reveal(), "--database-admin-url (DATABASE_ADMIN_URL)", lifecycle.service())?)
@@ -119,6 +133,15 @@ impl Database {
 pub fn connect(url: &str, application: &str, size: u32) -> Result<PgPool, DatabaseError> {
     let options = options(url, "the database URL", application)?;
     Ok(pool_options(size).connect_lazy_with(bounded(options)))
+}
+
+/// What a file says, without the new line that editors put at its end.
+fn password(file: &Path) -> Result<String, DatabaseError> {
+    let text = std::fs::read_to_string(file).and_then(|text| match text.trim_end_matches(['\r', '\n']) {
+        "" => Err(std::io::Error::other("it is empty")),
+        password => Ok(password.to_owned()),
+    });
+    text.map_err(|source| DatabaseError::NoPassword { file: file.display().to_string(), source })
 }
 
 fn options(url: &str, setting: &'static str, application: &str) -> Result<PgConnectOptions, DatabaseError> {

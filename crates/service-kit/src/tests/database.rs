@@ -58,3 +58,23 @@ async fn while_the_server_hangs_callers_get_a_503_within_two_seconds() {
     lifecycle.shutdown().cancel();
     lifecycle.stopped().await;
 }
+
+#[test]
+fn a_password_comes_from_a_file_whose_trouble_is_told_with_its_name() {
+    let lifecycle = Lifecycle::new("shop", CancellationToken::new());
+    let refused = |file: &std::path::Path| {
+        let args = DatabaseArgs {
+            database_password_file: Some(file.to_owned()),
+            ..DatabaseArgs::at("postgres://shop@127.0.0.1/shop")
+        };
+        let error = Database::open(&args, &lifecycle, Vec::new()).unwrap_err();
+        crate::problem::chain(&error)
+    };
+    let file = std::env::temp_dir().join(format!("service-kit-{}-password", std::process::id()));
+    let said = refused(&file);
+    assert!(said.contains("DATABASE_PASSWORD_FILE") && said.contains("No such file"), "{said}");
+    std::fs::write(&file, "\n").unwrap();
+    let said = refused(&file);
+    assert!(said.contains(&*file.to_string_lossy()) && said.contains("it is empty"), "{said}");
+    std::fs::remove_file(file).unwrap();
+}

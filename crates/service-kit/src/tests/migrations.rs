@@ -180,6 +180,21 @@ async fn post_order(lifecycle: &Lifecycle, database: &Database) -> super::Answer
 }
 
 #[tokio::test]
+async fn a_password_in_a_file_opens_the_database() {
+    let own = Own::make(true).await;
+    let file = std::env::temp_dir().join(format!("{}-password", own.name));
+    std::fs::write(&file, "secret\n").unwrap();
+    let url = own.role_url.replacen(":secret@", "@", 1);
+    assert!(!url.contains("secret"));
+    let args = DatabaseArgs { database_password_file: Some(file.clone()), ..DatabaseArgs::at(url) };
+    let (lifecycle, database) = opened(&args, vec![shop()]).await;
+    assert_eq!(post_order(&lifecycle, &database).await.text, "placed");
+    stop(lifecycle).await;
+    own.drop_all().await;
+    std::fs::remove_file(file).unwrap();
+}
+
+#[tokio::test]
 async fn without_its_tables_a_service_answers_503() {
     let own = Own::make(true).await;
     let (lifecycle, database) =

@@ -3,6 +3,7 @@
 mod bodies;
 mod database;
 mod docs;
+mod healthcheck;
 mod lifecycle;
 mod lists;
 mod migrations;

@@ -36,3 +36,11 @@ fn a_wrong_setting_stops_the_program_at_start_naming_it() {
     let (success, text) = run(&["--database-url", "mysql://secret@127.0.0.1/b"]);
     assert!(!success && text.contains("--database-url") && !text.contains("secret"), "{text}");
 }
+
+#[test]
+fn healthcheck_asks_for_no_setting_and_says_in_one_sentence_what_is_wrong() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (success, text) = run(&["healthcheck", "--http-port", &free.port().to_string()]);
+    assert!(!success && text.starts_with(&format!("billing: {free} does not answer")), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+}

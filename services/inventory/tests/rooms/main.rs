@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot get fails it")]
 
 mod api;
+mod healthcheck;
 mod lists;
 mod locks;
 mod reactions;

@@ -9,6 +9,7 @@ mod support;
 mod cancelling;
 mod customers;
 mod errors;
+mod healthcheck;
 mod lists;
 mod placing;
 mod products;

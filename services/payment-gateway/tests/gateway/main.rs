@@ -2,6 +2,7 @@
 
 mod answers;
 mod disk;
+mod healthcheck;
 mod ledger;
 mod refusals;
 
