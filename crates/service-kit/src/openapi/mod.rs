@@ -76,9 +76,9 @@ impl From<OpenApi> for Api {
 
 /// What a program is for comes first, how it is operated last.
 fn tags(own: &OpenApi) -> Vec<Tag> {
-    let named = operations(own).flat_map(|(_, operation)| operation.tags.clone().unwrap_or_default());
+    let given = operations(own).flat_map(|(_, operation)| operation.tags.clone().unwrap_or_default());
     let mut names: Vec<String> = Vec::new();
-    for name in named.chain([OPERATING.to_owned()]) {
+    for name in given.chain([OPERATING.to_owned()]) {
         if !names.contains(&name) {
             names.push(name);
         }
