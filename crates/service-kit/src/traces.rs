@@ -24,8 +24,8 @@ const SERVICE: &str = "service.name";
 
 /// A trace should be complete a few seconds after its order is settled: the standard's 5 s are too long.
 const SEND_EVERY: Duration = Duration::from_secs(1);
-/// Half a second of full load; the standard's 2048 are a moment of it.
-const QUEUE_SPANS: usize = 16_384;
+/// Half a second of full load, and a few MB; the standard's 2048 are a moment of it.
+const QUEUE_SPANS: usize = 4_096;
 /// The rest of the spans is worth this much waiting at the end of the program, no more.
 const LAST_WITHIN: Duration = Duration::from_secs(2);
 
