@@ -11,7 +11,7 @@ RELEASED = $(TARGET_DIR)/release
 MAY_INSTALL = [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: maven build ## Make this machine ready: build, then find or install Java and Maven and fetch Kafka, the registry and Postgres
 	@"$(PROGRAMS)/stack" setup
