@@ -43,7 +43,7 @@ enum Command {
     },
     /// Play a scripted day at a running store, print it as a story, check what came of it. Exits with 1 when anything differs
     ///
-    /// Products and customers of its own, so that it can be played again and beside others. The story is read from the log in
+    /// It has products and customers of its own, and can be played again and beside others. The story is read from the log in
     /// Kafka; where that cannot be followed, the order service tells it. The scene for which a program must be stopped is left
     /// out, and the output says so.
     Demo {

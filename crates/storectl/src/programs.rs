@@ -38,19 +38,24 @@ impl Program {
 #[derive(Args, Clone, Debug)]
 pub struct StoreArgs {
     /// Address of the order service
-    #[arg(long = "order-url", env = "ORDER_URL", default_value = "http://127.0.0.1:8101", value_parser = address)]
+    #[arg(long = "order-url", value_name = "URL", env = "ORDER_URL",
+          default_value = "http://127.0.0.1:8101", value_parser = address)]
     order: String,
     /// Address of the inventory service
-    #[arg(long = "inventory-url", env = "INVENTORY_URL", default_value = "http://127.0.0.1:8102", value_parser = address)]
+    #[arg(long = "inventory-url", value_name = "URL", env = "INVENTORY_URL",
+          default_value = "http://127.0.0.1:8102", value_parser = address)]
     inventory: String,
     /// Address of the billing service
-    #[arg(long = "billing-url", env = "BILLING_URL", default_value = "http://127.0.0.1:8103", value_parser = address)]
+    #[arg(long = "billing-url", value_name = "URL", env = "BILLING_URL",
+          default_value = "http://127.0.0.1:8103", value_parser = address)]
     billing: String,
     /// Address of the email service
-    #[arg(long = "email-url", env = "EMAIL_URL", default_value = "http://127.0.0.1:8104", value_parser = address)]
+    #[arg(long = "email-url", value_name = "URL", env = "EMAIL_URL",
+          default_value = "http://127.0.0.1:8104", value_parser = address)]
     email: String,
     /// Address of the payment gateway
-    #[arg(long = "gateway-url", env = "GATEWAY_URL", default_value = "http://127.0.0.1:8105", value_parser = address)]
+    #[arg(long = "gateway-url", value_name = "URL", env = "GATEWAY_URL",
+          default_value = "http://127.0.0.1:8105", value_parser = address)]
     gateway: String,
 }
 
