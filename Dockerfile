@@ -31,28 +31,28 @@ FROM runtime AS order
 COPY --from=build /programs/order /usr/local/bin/
 USER 10101:10101
 EXPOSE 8101
-HEALTHCHECK --interval=3s --timeout=4s --start-period=30s --retries=3 CMD ["order", "healthcheck"]
+HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["order", "healthcheck"]
 ENTRYPOINT ["order"]
 
 FROM runtime AS inventory
 COPY --from=build /programs/inventory /usr/local/bin/
 USER 10102:10102
 EXPOSE 8102
-HEALTHCHECK --interval=3s --timeout=4s --start-period=30s --retries=3 CMD ["inventory", "healthcheck"]
+HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["inventory", "healthcheck"]
 ENTRYPOINT ["inventory"]
 
 FROM runtime AS billing
 COPY --from=build /programs/billing /usr/local/bin/
 USER 10103:10103
 EXPOSE 8103
-HEALTHCHECK --interval=3s --timeout=4s --start-period=30s --retries=3 CMD ["billing", "healthcheck"]
+HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["billing", "healthcheck"]
 ENTRYPOINT ["billing"]
 
 FROM runtime AS email
 COPY --from=build /programs/email /usr/local/bin/
 USER 10104:10104
 EXPOSE 8104
-HEALTHCHECK --interval=3s --timeout=4s --start-period=30s --retries=3 CMD ["email", "healthcheck"]
+HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["email", "healthcheck"]
 ENTRYPOINT ["email"]
 
 FROM runtime AS payment-gateway
@@ -62,5 +62,5 @@ RUN install -d -o 10105 -g 10105 /var/lib/payment-gateway
 USER 10105:10105
 WORKDIR /var/lib/payment-gateway
 EXPOSE 8105
-HEALTHCHECK --interval=3s --timeout=4s --start-period=30s --retries=3 CMD ["payment-gateway", "healthcheck"]
+HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["payment-gateway", "healthcheck"]
 ENTRYPOINT ["payment-gateway"]
