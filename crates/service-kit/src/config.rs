@@ -133,6 +133,9 @@ impl DatabaseArgs {
     }
 }
 
+/// Of a database that is away the service tells once; its pool would for each connection.
+const LOGGED: &str = "info,sqlx_core::pool=error";
+
 /// What the program tells about itself.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Telemetry")]
@@ -142,7 +145,7 @@ pub struct TelemetryArgs {
     pub log_format: LogFormat,
 
     /// What is logged, in the syntax of tracing's EnvFilter, such as info,order=debug
-    #[arg(long, env = "RUST_LOG", default_value = "info", value_parser = parse_filter)]
+    #[arg(long, env = "RUST_LOG", default_value = LOGGED, value_parser = parse_filter)]
     pub log: String,
 
     /// Where its spans go.
@@ -152,7 +155,7 @@ pub struct TelemetryArgs {
 
 impl Default for TelemetryArgs {
     fn default() -> Self {
-        Self { log_format: LogFormat::Auto, log: "info".to_owned(), traces: TracesArgs::default() }
+        Self { log_format: LogFormat::Auto, log: LOGGED.to_owned(), traces: TracesArgs::default() }
     }
 }
 
