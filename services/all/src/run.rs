@@ -89,7 +89,7 @@ async fn tell_traces(store: &Store) {
 /// Of an order that was placed, and has a trace.
 fn line(received: &Received<Event>) -> Option<String> {
     let Event::OrderCreated(created) = &received.event else { return None };
-    let trace = received.metadata.trace.traceparent.as_deref()?.split('-').nth(1)?;
+    let trace = received.metadata.trace.trace_id()?;
     Some(format!("order {} has the trace {trace}\n", created.order_id))
 }
 

@@ -82,7 +82,7 @@ impl Spans {
                 begun,
                 [
                     ("db.operation.batch.size", batch.map(Value::from)),
-                    ("causation_id", caused_by(cause.event.map(|id| id.0))),
+                    ("causation_id", id_text(cause.event.map(|id| id.0))),
                 ],
             )
         })
@@ -120,7 +120,7 @@ impl Spans {
                     ("cloudevents.event_type", row.record.clone().into()),
                 ],
             );
-            and(begun, [("causation_id", caused_by(row.causation))])
+            and(begun, [("causation_id", id_text(row.causation))])
         })
     }
 
@@ -146,7 +146,7 @@ impl Spans {
             and(
                 begun,
                 [
-                    ("messaging.message.id", caused_by(raw.event_id().map(|id| id.0))),
+                    ("messaging.message.id", id_text(raw.event_id().map(|id| id.0))),
                     ("messaging.message.conversation_id", header("ce_correlationid")),
                     ("cloudevents.event_type", header("ce_type")),
                     ("causation_id", header("ce_causationid")),
@@ -220,6 +220,6 @@ fn and<const N: usize>(
     builder
 }
 
-fn caused_by(id: Option<uuid::Uuid>) -> Option<Value> {
+fn id_text(id: Option<uuid::Uuid>) -> Option<Value> {
     id.map(|id| Value::from(id.to_string()))
 }
