@@ -31,6 +31,7 @@ const SKUS: usize = 500;
 const CUSTOMERS: usize = 200;
 const RECEIVED: i64 = 100_000_000;
 const STEP: Duration = Duration::from_secs(10);
+const RUSH_AT_A_TIME: u32 = 50;
 const QUIET_WITHIN: Duration = Duration::from_mins(2);
 pub(crate) const ONE_LINE: Shape = Shape { lines: 1, wait: false, recorded: None };
 const WAITING: Shape = Shape { wait: true, ..ONE_LINE };
@@ -51,12 +52,12 @@ struct Peaks {
 }
 
 /// One drive with what the store's counters said about it.
-pub(crate) struct Held {
+struct Held {
     driven: Driven,
-    pub(crate) settled_per_s: f64,
-    pub(crate) seconds: f64,
+    settled_per_s: f64,
+    seconds: f64,
     backlog: (f64, f64),
-    pub(crate) cpu_s: BTreeMap<&'static str, f64>,
+    cpu_s: BTreeMap<&'static str, f64>,
 }
 
 /// Measures a running store.
@@ -152,7 +153,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Drives at one rate for `length`, then waits for quiet.
-    pub(crate) async fn hold(&mut self, rate: u32, length: Duration, shape: Shape) -> anyhow::Result<Held> {
+    async fn hold(&mut self, rate: u32, length: Duration, shape: Shape) -> anyhow::Result<Held> {
         let lead = Duration::from_secs(2);
         let (shop, store) = (self.shop.clone(), self.store);
         let driving = tokio::spawn(async move { shop.drive(rate, length + lead, shape).await });
@@ -176,6 +177,21 @@ impl<'a> Bench<'a> {
         Ok(Held { driven, settled_per_s, seconds, backlog, cpu_s: difference(&before, &after) })
     }
 
+    /// Places `orders` orders at once and waits until all of them are settled: the store has always something to do.
+    pub(crate) async fn rush(&mut self, orders: u32, shape: Shape) -> anyhow::Result<Rushed> {
+        let (began, before) = (Instant::now(), usage(&self.store.pids()));
+        let driven = self.shop.rush(orders, RUSH_AT_A_TIME, shape).await;
+        self.placed += driven.placed;
+        anyhow::ensure!(driven.failed == 0, "{} of {orders} orders were not accepted", driven.failed);
+        self.quiet().await?;
+        let (took, after) = (began.elapsed(), usage(&self.store.pids()));
+        let placed = u32::try_from(driven.placed).unwrap_or(u32::MAX);
+        let orders_per_s = f64::from(placed) / took.as_secs_f64();
+        let cpu_ms =
+            difference(&before, &after).into_iter().map(|(name, s)| (name, s * 1e3 / f64::from(placed)));
+        Ok(Rushed { orders_per_s, cpu_ms: cpu_ms.collect() })
+    }
+
     async fn quiet(&mut self) -> anyhow::Result<()> {
         let end = Instant::now() + QUIET_WITHIN;
         loop {
@@ -188,7 +204,7 @@ impl<'a> Bench<'a> {
                 "{} orders are not settled after {QUIET_WITHIN:?}",
                 counts.created - counts.settled
             );
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
@@ -214,6 +230,13 @@ impl<'a> Bench<'a> {
     async fn metrics(&self, service: &str) -> anyhow::Result<String> {
         Ok(self.http.get(format!("{}/metrics", self.store.url(service))).send().await?.text().await?)
     }
+}
+
+/// One rush.
+pub(crate) struct Rushed {
+    pub(crate) orders_per_s: f64,
+    /// Processor time an order, in milliseconds, by process.
+    pub(crate) cpu_ms: BTreeMap<&'static str, f64>,
 }
 
 struct Counts {

@@ -80,6 +80,22 @@ impl Shop {
         Arc::into_inner(driven).map(Mutex::into_inner).unwrap_or_default()
     }
 
+    /// Places `orders` orders, `at_a_time`, as fast as they are accepted.
+    pub async fn rush(&self, orders: u32, at_a_time: u32, shape: Shape) -> Driven {
+        let driven = Arc::new(Mutex::new(Driven::default()));
+        let mut callers = JoinSet::new();
+        for _ in 0..at_a_time {
+            let (shop, driven) = (self.clone(), driven.clone());
+            callers.spawn(async move {
+                for _ in 0..orders / at_a_time {
+                    shop.one(Instant::now(), shape, &driven).await;
+                }
+            });
+        }
+        while callers.join_next().await.is_some() {}
+        Arc::into_inner(driven).map(Mutex::into_inner).unwrap_or_default()
+    }
+
     async fn one(&self, due: Instant, shape: Shape, driven: &Mutex<Driven>) {
         let placed = self.place(shape).await;
         let post = due.elapsed();

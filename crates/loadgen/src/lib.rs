@@ -37,8 +37,8 @@ struct Cli {
     /// Only measure this rate, without a search
     #[arg(long)]
     rate: Option<u32>,
-    /// Only measure what traces cost: the same rate in turn with every order recorded and with none, four times
-    #[arg(long, requires = "rate")]
+    /// Only measure what traces cost: as many orders at once in turn with every order recorded and with none
+    #[arg(long)]
     traces: bool,
     /// Do not fail when a floor is missed (a broken invariant always fails)
     #[arg(long)]
@@ -62,7 +62,7 @@ pub fn main() -> ExitCode {
 
 async fn run(cli: &Cli) -> anyhow::Result<bool> {
     if cli.traces {
-        return traces::compare(&cli.dir, cli.rate.unwrap_or(cli.start_rate), cli.seconds).await;
+        return traces::compare(&cli.dir).await;
     }
     let mut store = store::Store::start(&cli.dir, None).await?;
     let settings = bench::Settings {
