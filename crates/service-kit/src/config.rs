@@ -4,10 +4,11 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::{NonZeroUsize, ParseIntError};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use axum::http::HeaderValue;
+use axum::http::{HeaderValue, Uri};
 use clap::{ArgAction, Args, ValueEnum};
 
 /// Text that is never printed.
@@ -159,18 +160,17 @@ impl Default for TelemetryArgs {
     }
 }
 
-/// Where spans go. The variables are OpenTelemetry's own; `OTEL_EXPORTER_OTLP_HEADERS`, `…_TIMEOUT`, `OTEL_BSP_*` and
-/// `OTEL_RESOURCE_ATTRIBUTES` are read by its library.
+/// Where spans go. The variables are OpenTelemetry's own; `OTEL_RESOURCE_ATTRIBUTES` is read by its library.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Traces")]
 pub struct TracesArgs {
     /// Collector that takes spans by OTLP/gRPC, such as http://127.0.0.1:4317 [default: none, nothing is recorded]
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_parser = parse_collector)]
-    pub otlp_endpoint: Option<String>,
+    pub otlp_endpoint: Option<Uri>,
 
     /// Another one for spans
     #[arg(long, env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value_parser = parse_collector)]
-    pub otlp_traces_endpoint: Option<String>,
+    pub otlp_traces_endpoint: Option<Uri>,
 
     /// How spans are sent; none: not at all, whatever the endpoint
     #[arg(long, env = "OTEL_TRACES_EXPORTER", value_enum, default_value_t = Exporter::Otlp)]
@@ -183,6 +183,22 @@ pub struct TracesArgs {
     /// Share of the traces, for the samplers named traceidratio
     #[arg(long, env = "OTEL_TRACES_SAMPLER_ARG", default_value_t = 1.0, value_parser = parse_share)]
     pub traces_sampler_arg: f64,
+
+    /// How long the collector may take for one batch, in milliseconds
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_TIMEOUT", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub otlp_timeout: u64,
+
+    /// How long a span may wait before it is sent, in milliseconds
+    #[arg(long, env = "OTEL_BSP_SCHEDULE_DELAY", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub bsp_schedule_delay: u64,
+
+    /// How many spans may wait; more are lost
+    #[arg(long, env = "OTEL_BSP_MAX_QUEUE_SIZE", default_value_t = 8_192, value_parser = parse_count)]
+    pub bsp_max_queue_size: usize,
+
+    /// How many spans are sent at once
+    #[arg(long, env = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", default_value_t = 512, value_parser = parse_count)]
+    pub bsp_max_export_batch_size: usize,
 }
 
 impl Default for TracesArgs {
@@ -193,6 +209,10 @@ impl Default for TracesArgs {
             traces_exporter: Exporter::Otlp,
             traces_sampler: SamplerName::ParentbasedAlwaysOn,
             traces_sampler_arg: 1.0,
+            otlp_timeout: 10_000,
+            bsp_schedule_delay: 1_000,
+            bsp_max_queue_size: 8_192,
+            bsp_max_export_batch_size: 512,
         }
     }
 }
@@ -224,15 +244,10 @@ pub enum SamplerName {
     ParentbasedTraceidratio,
 }
 
-fn parse_collector(text: &str) -> Result<String, String> {
-    let host = text.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
-    match host {
-        Some(host) if !host.is_empty() && text.parse::<axum::http::Uri>().is_ok() => Ok(text.to_owned()),
-        _ => {
-            Err("expected http://host:port of a collector's OTLP/gRPC (4317 as a rule; no TLS yet)"
-                .to_owned())
-        }
-    }
+fn parse_collector(text: &str) -> Result<Uri, String> {
+    let uri = text.strip_prefix("http://").and_then(|_| text.parse::<Uri>().ok());
+    let help = "expected http://host:port of a collector's OTLP/gRPC (4317 as a rule; no TLS yet)";
+    uri.filter(|uri| uri.host().is_some_and(|host| !host.is_empty())).ok_or_else(|| help.to_owned())
 }
 
 fn parse_share(text: &str) -> Result<f64, String> {
@@ -240,6 +255,10 @@ fn parse_share(text: &str) -> Result<f64, String> {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
         _ => Err("expected a share from 0 to 1".to_owned()),
     }
+}
+
+fn parse_count(text: &str) -> Result<usize, ParseIntError> {
+    text.parse().map(NonZeroUsize::get)
 }
 
 fn parse_filter(text: &str) -> Result<String, String> {

@@ -99,9 +99,10 @@ pub fn run<F: Future<Output = anyhow::Result<()>>>(
             let outcome = runtime.block_on(async {
                 telemetry::init(service, telemetry);
                 let shutdown = on_signal()?;
-                program(shutdown).await
+                let outcome = program(shutdown).await;
+                traces::end().await;
+                outcome
             });
-            traces::end();
             // Blocking work that hangs must not keep the process.
             runtime.shutdown_background();
             outcome

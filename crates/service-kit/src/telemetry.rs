@@ -31,7 +31,7 @@ where
     static DONE: OnceLock<()> = OnceLock::new();
     DONE.get_or_init(|| {
         let provider = traces::provider(service, &args.traces);
-        let tracer = provider.tracer("counterflow");
+        let tracer = provider.tracer(traces::SCOPE);
         global::set_tracer_provider(provider);
         global::set_text_map_propagator(TraceContextPropagator::new());
         // Its own filter: turning logs down must not take the trace ids away.

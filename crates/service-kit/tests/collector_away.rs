@@ -36,10 +36,6 @@ fn work() {
     }
 }
 
-async fn flush() {
-    tokio::task::spawn_blocking(traces::flush).await.unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_that_is_away_is_told_once_and_when_it_is_back() {
     let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -47,20 +43,23 @@ async fn a_collector_that_is_away_is_told_once_and_when_it_is_back() {
     drop(nobody);
     let logs = Logs::default();
     let writer = logs.clone();
-    let traces = TracesArgs { otlp_endpoint: Some(format!("http://{address}")), ..TracesArgs::default() };
+    let traces = TracesArgs {
+        otlp_endpoint: Some(format!("http://{address}").parse().unwrap()),
+        ..TracesArgs::default()
+    };
     let telemetry = TelemetryArgs { log_format: LogFormat::Json, traces, ..TelemetryArgs::default() };
     telemetry::init_to("service", &telemetry, move || writer.clone());
 
     for _ in 0..3 {
         work(); // never waits
-        flush().await;
+        traces::flush().await;
     }
     assert_eq!(logs.lines_with("spans cannot be sent"), 1);
 
     let collector = Collector::start_on(address).await.unwrap();
     testkit::until("spans arrive", std::time::Duration::from_secs(30), async || {
         tracing::info_span!("back", service.name = "elsewhere").in_scope(|| ());
-        flush().await;
+        traces::flush().await;
         let spans = collector.spans();
         let back = spans.iter().find(|span| span.name == "back" && span.service == "elsewhere");
         back.map(drop).ok_or("none yet")

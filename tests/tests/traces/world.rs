@@ -54,7 +54,10 @@ impl World {
     pub async fn open() -> Arc<Self> {
         let (collector, mails) = (Collector::start().await.unwrap(), SmtpServer::start().await.unwrap());
         let logs = Logs::default();
-        let traces = TracesArgs { otlp_endpoint: Some(collector.endpoint()), ..TracesArgs::default() };
+        let traces = TracesArgs {
+            otlp_endpoint: Some(collector.endpoint().parse().unwrap()),
+            ..TracesArgs::default()
+        };
         let log = "debug,messaging=trace,order=trace,inventory=trace,billing=trace,email=trace".to_owned();
         let telemetry = TelemetryArgs { log_format: LogFormat::Json, log, traces };
         let writer = logs.clone();
@@ -106,7 +109,7 @@ impl World {
 
     /// What is known of a trace by now.
     pub async fn spans(&self, trace_id: &str) -> Vec<Span> {
-        tokio::task::spawn_blocking(traces::flush).await.unwrap();
+        traces::flush().await;
         self.collector.trace(trace_id)
     }
 }

@@ -1,0 +1,173 @@
+//! The collector at the other end, and the task that sends to it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
+use tokio::sync::Mutex;
+use tonic::client::Grpc;
+use tonic::codegen::Bytes;
+use tonic::codegen::http::Uri;
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status};
+use tonic_prost::ProstCodec;
+
+use super::queue::{OfService, Queue};
+use super::{SCOPE, resource};
+use crate::config::TracesArgs;
+
+const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+
+/// `ExportTraceServiceRequest` of OTLP 1, with spans that are encoded already.
+#[derive(prost::Message)]
+struct Export {
+    #[prost(message, repeated, tag = "1")]
+    resources: Vec<ResourceSpans>,
+}
+
+#[derive(prost::Message)]
+struct ResourceSpans {
+    #[prost(message, optional, tag = "1")]
+    resource: Option<Resource>,
+    #[prost(message, repeated, tag = "2")]
+    scopes: Vec<ScopeSpans>,
+}
+
+#[derive(prost::Message)]
+struct ScopeSpans {
+    #[prost(message, optional, tag = "1")]
+    scope: Option<InstrumentationScope>,
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    spans: Vec<Bytes>,
+}
+
+/// Where spans are sent.
+#[derive(Debug)]
+pub(super) struct Collector {
+    endpoint: String,
+    queue: Arc<Queue>,
+    every: Duration,
+    batch: usize,
+    /// Held while something is sent: who gets it knows that what was taken before has been dealt with.
+    line: Mutex<Line>,
+}
+
+#[derive(Debug)]
+struct Line {
+    client: Grpc<Channel>,
+    resources: HashMap<String, Resource>,
+    losing: bool,
+}
+
+impl Collector {
+    /// Connects when there is something to send. Inside a runtime, where the connection is driven.
+    pub(super) fn at(uri: &Uri, queue: Arc<Queue>, args: &TracesArgs) -> Self {
+        let timeout = Duration::from_millis(args.otlp_timeout);
+        let channel = Endpoint::from(uri.clone()).timeout(timeout).connect_timeout(timeout).connect_lazy();
+        let line = Line { client: Grpc::new(channel), resources: HashMap::new(), losing: false };
+        let every = Duration::from_millis(args.bsp_schedule_delay);
+        let batch = args.bsp_max_export_batch_size;
+        Self { endpoint: uri.to_string(), queue, every, batch, line: Mutex::new(line) }
+    }
+
+    /// Sends, again and again.
+    pub(super) async fn run(self: Arc<Self>) {
+        loop {
+            let _full = tokio::time::timeout(self.every, self.queue.full.notified()).await;
+            self.send().await;
+        }
+    }
+
+    /// Sends what is in the queue. What the collector may take another time goes back.
+    pub(super) async fn send(&self) {
+        let mut line = self.line.lock().await;
+        let waiting = self.queue.take();
+        let mut failure = (waiting.lost > 0).then(|| format!("{} did not fit into the queue", waiting.lost));
+        for OfService { service, encoded } in waiting.spans {
+            for batch in encoded.chunks(self.batch) {
+                let Err(status) = line.export(&service, batch.to_vec()).await else { continue };
+                if may_pass(status.code()) {
+                    self.queue.put_back(&service, batch);
+                }
+                failure = Some(status.to_string());
+            }
+        }
+        self.tell(failure, &mut line.losing);
+    }
+
+    /// Once per change.
+    fn tell(&self, failure: Option<String>, losing: &mut bool) {
+        let (endpoint, before) = (&self.endpoint, *losing);
+        *losing = failure.is_some();
+        match failure {
+            None if before => tracing::info!(endpoint, "spans are taken again"),
+            Some(error) if !before => {
+                tracing::warn!(
+                    endpoint,
+                    error,
+                    "spans cannot be sent; what does not fit into their queue is lost, nothing else suffers"
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Line {
+    async fn export(&mut self, service: &str, spans: Vec<Bytes>) -> Result<(), Status> {
+        let resource = Some(self.resource(service));
+        let scope = Some(InstrumentationScope { name: SCOPE.to_owned(), ..InstrumentationScope::default() });
+        let scopes = vec![ScopeSpans { scope, spans }];
+        let export = Export { resources: vec![ResourceSpans { resource, scopes }] };
+        let unavailable = |error| Status::unavailable(format!("{error:?}"));
+        self.client.ready().await.map_err(unavailable)?;
+        let codec = ProstCodec::<Export, ExportTraceServiceResponse>::default();
+        let answer =
+            self.client.unary(Request::new(export), PathAndQuery::from_static(EXPORT), codec).await?;
+        match answer.into_inner().partial_success {
+            Some(partial) if partial.rejected_spans > 0 => Err(Status::invalid_argument(format!(
+                "{} were refused: {}",
+                partial.rejected_spans, partial.error_message
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn resource(&mut self, service: &str) -> Resource {
+        if let Some(resource) = self.resources.get(service) {
+            return resource.clone();
+        }
+        let attributes = ResourceAttributesWithSchema::from(&resource(service.to_owned())).attributes.0;
+        let resource = Resource { attributes, ..Resource::default() };
+        self.resources.insert(service.to_owned(), resource.clone());
+        resource
+    }
+}
+
+/// The failures after which OTLP lets a client send the same again.
+fn may_pass(code: Code) -> bool {
+    match code {
+        Code::Cancelled
+        | Code::DeadlineExceeded
+        | Code::Aborted
+        | Code::OutOfRange
+        | Code::Unavailable
+        | Code::DataLoss => true,
+        Code::Ok
+        | Code::Unknown
+        | Code::InvalidArgument
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::ResourceExhausted
+        | Code::FailedPrecondition
+        | Code::Unimplemented
+        | Code::Internal
+        | Code::Unauthenticated => false,
+    }
+}
