@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Measures the store: settled orders a second, and how long an order takes at 20 a second and at half of the maximum.
 /// Starts a store of its own (release programs from its own folder, each its own process) and stops it afterwards.
@@ -49,7 +50,9 @@ struct Cli {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let outcome = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(&cli)));
+    let outcome = runtime
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(until_interrupted(run(&cli))));
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -57,6 +60,16 @@ pub fn main() -> ExitCode {
             eprintln!("loadgen: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Dropping what runs stops the programs it started.
+async fn until_interrupted(run: impl Future<Output = anyhow::Result<bool>>) -> anyhow::Result<bool> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        outcome = run => outcome,
+        _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
+        _ = terminated.recv() => anyhow::bail!("interrupted"),
     }
 }
 

@@ -28,6 +28,14 @@ struct Program {
     url: String,
 }
 
+/// A plain kill: nothing of this store is kept.
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 impl Store {
     /// Starts everything and waits until it is ready; spans go to `collector`, if there is one.
     pub async fn start(dir: &Path, collector: Option<String>) -> anyhow::Result<Self> {
@@ -137,11 +145,7 @@ impl Store {
 
     /// Stops everything and removes the data.
     pub async fn stop(&mut self) -> anyhow::Result<()> {
-        for program in &mut self.programs {
-            // A plain kill: nothing of this store is kept.
-            let _ = program.child.kill();
-            let _ = program.child.wait();
-        }
+        self.programs.clear();
         if let Some(stack) = self.stack.take() {
             stack.stop().await?;
         }

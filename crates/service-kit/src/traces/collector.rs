@@ -8,43 +8,20 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
+use prost::bytes::Bytes;
 use tokio::sync::Mutex;
 use tonic::client::Grpc;
-use tonic::codegen::Bytes;
 use tonic::codegen::http::Uri;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use tonic_prost::ProstCodec;
 
-use super::queue::{OfService, Queue};
-use super::{SCOPE, resource};
+use super::queue::{Batch, Queue};
+use super::{SCOPE, resource, wire};
 use crate::config::TracesArgs;
 
 const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
-
-/// `ExportTraceServiceRequest` of OTLP 1, with spans that are encoded already.
-#[derive(prost::Message)]
-struct Export {
-    #[prost(message, repeated, tag = "1")]
-    resources: Vec<ResourceSpans>,
-}
-
-#[derive(prost::Message)]
-struct ResourceSpans {
-    #[prost(message, optional, tag = "1")]
-    resource: Option<Resource>,
-    #[prost(message, repeated, tag = "2")]
-    scopes: Vec<ScopeSpans>,
-}
-
-#[derive(prost::Message)]
-struct ScopeSpans {
-    #[prost(message, optional, tag = "1")]
-    scope: Option<InstrumentationScope>,
-    #[prost(bytes = "bytes", repeated, tag = "2")]
-    spans: Vec<Bytes>,
-}
 
 /// Where spans are sent.
 #[derive(Debug)]
@@ -52,7 +29,6 @@ pub(super) struct Collector {
     endpoint: String,
     queue: Arc<Queue>,
     every: Duration,
-    batch: usize,
     /// Held while something is sent: who gets it knows that what was taken before has been dealt with.
     line: Mutex<Line>,
 }
@@ -71,8 +47,7 @@ impl Collector {
         let channel = Endpoint::from(uri.clone()).timeout(timeout).connect_timeout(timeout).connect_lazy();
         let line = Line { client: Grpc::new(channel), resources: HashMap::new(), losing: false };
         let every = Duration::from_millis(args.bsp_schedule_delay);
-        let batch = args.bsp_max_export_batch_size;
-        Self { endpoint: uri.to_string(), queue, every, batch, line: Mutex::new(line) }
+        Self { endpoint: uri.to_string(), queue, every, line: Mutex::new(line) }
     }
 
     /// Sends, again and again.
@@ -88,13 +63,11 @@ impl Collector {
         let mut line = self.line.lock().await;
         let waiting = self.queue.take();
         let mut failure = (waiting.lost > 0).then(|| format!("{} did not fit into the queue", waiting.lost));
-        for OfService { service, encoded } in waiting.spans {
-            for batch in encoded.chunks(self.batch) {
-                let Err(status) = line.export(&service, batch.to_vec()).await else { continue };
-                if may_pass(status.code()) {
-                    self.queue.put_back(&service, batch);
-                }
-                failure = Some(status.to_string());
+        for batch in waiting.batches {
+            let Err(status) = line.export(&batch).await else { continue };
+            failure = Some(status.to_string());
+            if may_pass(status.code()) {
+                self.queue.put_back(batch);
             }
         }
         self.tell(failure, &mut line.losing);
@@ -119,16 +92,14 @@ impl Collector {
 }
 
 impl Line {
-    async fn export(&mut self, service: &str, spans: Vec<Bytes>) -> Result<(), Status> {
-        let resource = Some(self.resource(service));
-        let scope = Some(InstrumentationScope { name: SCOPE.to_owned(), ..InstrumentationScope::default() });
-        let scopes = vec![ScopeSpans { scope, spans }];
-        let export = Export { resources: vec![ResourceSpans { resource, scopes }] };
+    async fn export(&mut self, batch: &Batch) -> Result<(), Status> {
+        let scope = InstrumentationScope { name: SCOPE.to_owned(), ..InstrumentationScope::default() };
+        let request = wire::request(self.resource(&batch.service), &scope, &batch.encoded);
         let unavailable = |error| Status::unavailable(format!("{error:?}"));
         self.client.ready().await.map_err(unavailable)?;
-        let codec = ProstCodec::<Export, ExportTraceServiceResponse>::default();
+        let codec = ProstCodec::<Bytes, ExportTraceServiceResponse>::default();
         let answer =
-            self.client.unary(Request::new(export), PathAndQuery::from_static(EXPORT), codec).await?;
+            self.client.unary(Request::new(request), PathAndQuery::from_static(EXPORT), codec).await?;
         match answer.into_inner().partial_success {
             Some(partial) if partial.rejected_spans > 0 => Err(Status::invalid_argument(format!(
                 "{} were refused: {}",
@@ -138,14 +109,11 @@ impl Line {
         }
     }
 
-    fn resource(&mut self, service: &str) -> Resource {
-        if let Some(resource) = self.resources.get(service) {
-            return resource.clone();
-        }
-        let attributes = ResourceAttributesWithSchema::from(&resource(service.to_owned())).attributes.0;
-        let resource = Resource { attributes, ..Resource::default() };
-        self.resources.insert(service.to_owned(), resource.clone());
-        resource
+    fn resource(&mut self, service: &str) -> &Resource {
+        self.resources.entry(service.to_owned()).or_insert_with(|| {
+            let attributes = ResourceAttributesWithSchema::from(&resource(service.to_owned())).attributes.0;
+            Resource { attributes, ..Resource::default() }
+        })
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod collector;
 mod queue;
+mod wire;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

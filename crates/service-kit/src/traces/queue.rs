@@ -1,4 +1,4 @@
-//! Spans that wait to be sent, encoded, by service.
+//! Spans that wait to be sent, encoded, in batches.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,10 +7,9 @@ use opentelemetry::{Context, Value};
 use opentelemetry_proto::tonic::trace::v1;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
-use prost::Message as _;
 use tokio::sync::Notify;
-use tonic::codegen::Bytes;
 
+use super::wire;
 use crate::config::TracesArgs;
 
 /// The attribute by which a span says whose it is, where several services share a process. Taken off on the way out.
@@ -20,45 +19,35 @@ const SERVICE: &str = "service.name";
 #[derive(Debug)]
 pub(super) struct Queue {
     process: &'static str,
-    limit: usize,
-    batch: usize,
+    spans_max: usize,
+    batch_max: usize,
     waiting: Mutex<Waiting>,
-    /// A batch is full.
+    /// Told of every full batch.
     pub(super) full: Notify,
 }
 
-/// What was in the queue.
+/// What is in the queue.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    pub(super) spans: Vec<OfService>,
-    count: usize,
+    pub(super) batches: Vec<Batch>,
+    spans: usize,
     /// Spans that did not fit since the queue was emptied.
     pub(super) lost: usize,
 }
 
-/// Spans of one service, each a `Span` of OTLP.
-#[derive(Debug)]
-pub(super) struct OfService {
+/// Spans of one service.
+#[derive(Clone, Debug)]
+pub(super) struct Batch {
     pub(super) service: String,
-    pub(super) encoded: Vec<Bytes>,
+    pub(super) encoded: Vec<u8>,
+    spans: usize,
 }
 
 impl Queue {
     /// Spans that do not say whose they are are of `process`.
     pub(super) fn of(process: &'static str, args: &TracesArgs) -> Self {
-        let (limit, batch) = (args.bsp_max_queue_size, args.bsp_max_export_batch_size);
-        Self { process, limit, batch, waiting: Mutex::default(), full: Notify::new() }
-    }
-
-    fn push(&self, service: &str, span: Bytes) {
-        let count = {
-            let mut waiting = self.waiting();
-            waiting.push(service, span, self.limit);
-            waiting.count
-        };
-        if count == self.batch {
-            self.full.notify_one();
-        }
+        let (spans_max, batch_max) = (args.bsp_max_queue_size, args.bsp_max_export_batch_size);
+        Self { process, spans_max, batch_max, waiting: Mutex::default(), full: Notify::new() }
     }
 
     /// Empties the queue.
@@ -66,11 +55,29 @@ impl Queue {
         std::mem::take(&mut *self.waiting())
     }
 
-    /// Puts back what was taken, as far as it fits.
-    pub(super) fn put_back(&self, service: &str, encoded: &[Bytes]) {
+    /// Puts back what was taken, if it still fits.
+    pub(super) fn put_back(&self, batch: Batch) {
         let mut waiting = self.waiting();
-        for span in encoded {
-            waiting.push(service, span.clone(), self.limit);
+        if waiting.spans + batch.spans > self.spans_max {
+            waiting.lost += batch.spans;
+        } else {
+            waiting.spans += batch.spans;
+            waiting.batches.insert(0, batch);
+        }
+    }
+
+    fn push(&self, service: &str, span: &v1::Span) {
+        let mut waiting = self.waiting();
+        if waiting.spans >= self.spans_max {
+            waiting.lost += 1;
+            return;
+        }
+        waiting.spans += 1;
+        let batch = waiting.open(service, self.batch_max);
+        wire::append(span, &mut batch.encoded);
+        batch.spans += 1;
+        if batch.spans == self.batch_max {
+            self.full.notify_one();
         }
     }
 
@@ -80,16 +87,14 @@ impl Queue {
 }
 
 impl Waiting {
-    fn push(&mut self, service: &str, span: Bytes, limit: usize) {
-        if self.count >= limit {
-            self.lost += 1;
-            return;
-        }
-        self.count += 1;
-        match self.spans.iter_mut().find(|of| of.service == service) {
-            Some(of) => of.encoded.push(span),
-            None => self.spans.push(OfService { service: service.to_owned(), encoded: vec![span] }),
-        }
+    /// The batch of `service` that has room.
+    fn open(&mut self, service: &str, batch_max: usize) -> &mut Batch {
+        let open = self.batches.iter().rposition(|of| of.service == service && of.spans < batch_max);
+        let index = open.unwrap_or_else(|| {
+            self.batches.push(Batch { service: service.to_owned(), encoded: Vec::new(), spans: 0 });
+            self.batches.len() - 1
+        });
+        &mut self.batches[index]
     }
 }
 
@@ -100,12 +105,13 @@ pub(super) struct Intake(pub(super) Arc<Queue>);
 impl SpanProcessor for Intake {
     fn on_start(&self, _: &mut Span, _: &Context) {}
 
-    /// Encodes at once: a span in pieces would be freed by another thread than the one that made it, piece by piece.
+    /// Encodes at once. A span in pieces would be freed by another thread, long after, piece by piece: that costs more than
+    /// making it.
     fn on_end(&self, mut span: SpanData) {
         let own = span.attributes.iter().position(|attribute| attribute.key.as_str() == SERVICE);
         let own = own.map(|index| span.attributes.swap_remove(index).value);
         let service = own.as_ref().map_or(self.0.process.into(), Value::as_str);
-        self.0.push(&service, v1::Span::from(span).encode_to_vec().into());
+        self.0.push(&service, &v1::Span::from(span));
     }
 
     fn force_flush(&self) -> OTelSdkResult {
