@@ -1,6 +1,6 @@
 # Every command of the project; `make` lists them. CARGO_TARGET_DIR is respected.
 .DEFAULT_GOAL := help
-.PHONY: help setup build check fmt lint docs tidy schemas contract openapi rules deny compose test e2e fuzz-api demo run bench reset clean-data up down logs compilers maven
+.PHONY: help setup build check fmt lint docs tidy schemas contract openapi rules deny compose test e2e drill fuzz-api demo run bench reset clean-data up down logs compilers maven
 
 # Where cargo puts its programs.
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),$(shell cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'))
@@ -73,6 +73,9 @@ test: setup ## All tests, on a real Kafka, registry and Postgres; no Docker
 # The suites that need nothing but HTTP; `cargo test` runs the same ones at stores of their own.
 e2e: compilers ## The end-to-end tests at a running store (`make run`, compose): where ORDER_URL and the others say, else on the usual ports
 	STORE=running cargo test --workspace --test e2e --test api
+
+drill: compilers ## Kill each container of the store in Docker (`make up`) while orders are placed: is anything lost?
+	STORE=compose cargo test --workspace --test drill
 
 fuzz-api: ## Ask a running store (`make run`) thousands of things its documents allow or forbid; ORDER_URL and so on for another
 	@tests/fuzz/run "$(TARGET_DIR)/fuzz"

@@ -1,5 +1,6 @@
 //! What the system tests share: a whole store for one test, on the real parts, and what it must have come to.
 
+pub mod compose;
 mod database;
 mod load;
 mod quiet;
@@ -10,7 +11,7 @@ pub mod suite;
 pub mod telemetry;
 mod visit;
 
-pub use load::{Driven, Load};
+pub use load::{Driven, Load, Then, wish};
 pub use race::race;
 pub use shop::{SOON, Shop, open_plan};
 pub use story::story;

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
 
-use crate::{SOON, Shop};
+use crate::{SOON, Shop, Visit};
 
 /// The load is so many orders a second, one after the other: it is the rate that is wanted, not the waiting.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -43,20 +43,23 @@ pub struct Driven {
 }
 
 /// What is done with an order that was accepted.
-#[derive(Clone, Copy)]
-enum Then {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// It is kept.
     Nothing,
+    /// Cancelled, whatever it is by then.
     CancelAtOnce,
+    /// Cancelled when it may be confirmed and paid for.
     CancelWhenDecided,
 }
 
 impl Load {
     /// Fills the shelves.
-    pub async fn prepare(shop: &Shop) {
+    pub async fn prepare(visit: &Visit) {
         for sku in PLENTY {
-            shop.shelf(sku, 4_900, 10_000).await;
+            visit.shelf(sku, 4_900, 10_000).await;
         }
-        shop.shelf(SCARCE, 8_000, 5).await;
+        visit.shelf(SCARCE, 8_000, 5).await;
     }
 
     /// Begins; the shelves are filled.
@@ -171,8 +174,8 @@ async fn place(
     }
 }
 
-/// Each way an order can go, in turn.
-fn wish(number: usize) -> (&'static [(&'static str, u32)], &'static str, Then) {
+/// Each way an order can go, in turn: its lines, its payment token, and what is done with it.
+pub fn wish(number: usize) -> (&'static [(&'static str, u32)], &'static str, Then) {
     match number % 8 {
         0 => (&[("lamp", 1)], "tok_ok", Then::Nothing),
         1 => (&[("chair", 3), ("lamp", 2), ("globe", 1)], "tok_ok", Then::Nothing),

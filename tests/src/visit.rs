@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use invariants::{Addresses, Snapshot, check, collect_orders};
 use kernel::clock::SystemIds;
@@ -15,6 +16,9 @@ use uuid::Uuid;
 
 use crate::SOON;
 
+/// Longest for one answer to an order: who was not answered asks again, with the same key.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
+
 /// What any store offers.
 pub struct Visit {
     /// A customer and operator of it.
@@ -23,6 +27,9 @@ pub struct Visit {
     pub customer: Uuid,
     /// Behind each sku.
     mark: String,
+    /// How long anything is waited for.
+    patience: Duration,
+    http: reqwest::Client,
     done: Mutex<Done>,
 }
 
@@ -44,7 +51,20 @@ impl Visit {
 
     /// Of a store where nobody else is, a sku is just the name; the customer is not registered yet.
     pub fn alone(client: Client) -> Self {
-        Self { client, customer: SystemIds.next(), mark: String::new(), done: Mutex::default() }
+        Self {
+            client,
+            customer: SystemIds.next(),
+            mark: String::new(),
+            patience: SOON,
+            http: reqwest::Client::new(),
+            done: Mutex::default(),
+        }
+    }
+
+    /// With more patience than [`SOON`], or less.
+    #[must_use]
+    pub fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Registers a customer.
@@ -86,23 +106,35 @@ impl Visit {
 
     /// Another customer orders; again with the same key for as long as the service asks to come back later.
     pub async fn order_of(&self, customer: Uuid, lines: &[(&str, u32)], token: &str) -> String {
+        let key = SystemIds.next();
+        until("the order is accepted", self.patience, || self.ask_once(customer, lines, token, key)).await
+    }
+
+    /// A customer asks for an order, once: its id, or what was answered instead. To ask again with the same key is to ask for
+    /// the same order.
+    pub async fn ask_once(
+        &self,
+        customer: Uuid,
+        lines: &[(&str, u32)],
+        token: &str,
+        key: Uuid,
+    ) -> Result<String, String> {
         let lines: Vec<Value> = lines
             .iter()
             .map(|(name, quantity)| json!({ "sku": self.sku(name), "quantity": quantity }))
             .collect();
         let order = json!({ "customer_id": customer, "lines": lines, "payment_token": token });
-        let (http, key) = (reqwest::Client::new(), SystemIds.next().to_string());
-        let placed = until("the order is accepted", SOON, async || {
-            let address = format!("{}/orders", self.url(Program::Order));
-            let request = http.post(address).header("Idempotency-Key", &key).json(&order);
-            let answer = request.send().await.map_err(|error| error.to_string())?;
-            let (status, text) = (answer.status(), answer.text().await.map_err(|error| error.to_string())?);
-            if status == StatusCode::CREATED { Ok(text) } else { Err(format!("{status} {text}")) }
-        });
-        let placed: Value = serde_json::from_str(&placed.await).expect("an order is JSON");
+        let request = self.http.post(format!("{}/orders", self.url(Program::Order))).timeout(ANSWERED_WITHIN);
+        let request = request.header("Idempotency-Key", key.to_string()).json(&order);
+        let answer = request.send().await.map_err(|error| error.to_string())?;
+        let (status, text) = (answer.status(), answer.text().await.map_err(|error| error.to_string())?);
+        if status != StatusCode::CREATED {
+            return Err(format!("{status} {text}"));
+        }
+        let placed: Value = serde_json::from_str(&text).expect("an order is JSON");
         let id = placed["order_id"].as_str().expect("an order has an id").to_owned();
         self.with(|done| done.orders.push(OrderId(Uuid::parse_str(&id).expect("an id is a UUID"))));
-        id
+        Ok(id)
     }
 
     /// The order, once it is decided.
@@ -117,7 +149,7 @@ impl Visit {
 
     async fn wait(&self, order: &str, state: &str, is_there: impl Fn(&Value) -> bool) -> Value {
         let path = format!("/orders/{order}?wait={state}&timeout=5s");
-        until(format!("the order is {state}"), SOON, async || {
+        until(format!("the order is {state}"), self.patience, async || {
             let found = self.client.get(Program::Order, &path).await.map_err(|error| format!("{error:#}"))?;
             if is_there(&found) { Ok(found) } else { Err(found.to_string()) }
         })
@@ -126,7 +158,7 @@ impl Visit {
 
     /// A call that must succeed, made again until it does: a busy machine is not what is tested.
     async fn ask(&self, method: Method, program: Program, path: &str, body: Option<&Value>) {
-        until(format!("{method} {path} succeeds"), SOON, async || {
+        until(format!("{method} {path} succeeds"), self.patience, async || {
             let answer = self.client.call(method.clone(), program, path, body).await;
             let (status, answer) = answer.map_err(|error| format!("{error:#}"))?;
             if status.is_success() { Ok(()) } else { Err(format!("{status} {answer}")) }
@@ -142,10 +174,10 @@ impl Visit {
 
     /// Waits until nothing of what was done here is under way any more, then checks every invariant of it.
     pub async fn in_order(&self) -> Snapshot {
-        let (http, addresses) = (reqwest::Client::new(), self.addresses());
-        let snapshot = until("what was ordered has come to its end", SOON, async || {
+        let addresses = self.addresses();
+        let snapshot = until("what was ordered has come to its end", self.patience, async || {
             let (received, orders) = (self.received(), self.with(|done| done.orders.clone()));
-            let look = collect_orders(&http, &addresses, received, &orders).await;
+            let look = collect_orders(&self.http, &addresses, received, &orders).await;
             let snapshot = look.map_err(|error| error.to_string())?;
             match snapshot.unfinished() {
                 none if none.is_empty() => Ok(snapshot),

@@ -44,6 +44,11 @@ fn value<'a>(lines: &'a Lines, key: &str) -> Option<&'a str> {
     lines.iter().rev().find_map(|(_, line)| line.strip_prefix(key)?.strip_prefix(": "))
 }
 
+/// Neither a job nor only there with a profile.
+fn keeps_running(lines: &Lines) -> bool {
+    value(lines, "restart") != Some("\"no\"") && value(lines, "profiles").is_none()
+}
+
 #[test]
 fn the_store_is_published_on_loopback_only_and_every_image_has_its_version() {
     let mut findings = Vec::new();
@@ -70,17 +75,27 @@ fn whatever_keeps_running_has_a_limit_of_memory_and_all_of_it_fits_on_a_small_ma
     let (mut sum, mut findings) = (0, Vec::new());
     for (name, lines) in services() {
         let limit = value(&lines, "mem_limit").and_then(|limit| limit.strip_suffix('m')?.parse::<u32>().ok());
-        let is_job = value(&lines, "restart") == Some("\"no\"");
-        let has_profile = value(&lines, "profiles").is_some();
         match limit {
             None => findings.push(format!("{FILE}:1: `{name}` has no mem_limit in MiB; give it one")),
-            Some(limit) if !is_job && !has_profile => sum += limit,
+            Some(limit) if keeps_running(&lines) => sum += limit,
             Some(_) => {}
         }
     }
     if sum > MEMORY_MIB_MAX {
         findings.push(format!("{FILE}:1: the limits add up to {sum} MiB, {MEMORY_MIB_MAX} is the most"));
     }
+    none(&findings);
+}
+
+#[test]
+fn whatever_keeps_running_is_killed_in_the_drill() {
+    let drill = "tests/tests/drill/kills.rs";
+    let kills = PROJECT.text(drill);
+    let spared = services()
+        .into_iter()
+        .filter(|(name, lines)| keeps_running(lines) && !kills.contains(&format!(": \"{name}\",")));
+    let findings: Vec<String> =
+        spared.map(|(name, _)| format!("{drill}:1: spares `{name}`; kill it as well")).collect();
     none(&findings);
 }
 
