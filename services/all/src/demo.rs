@@ -37,7 +37,7 @@ pub async fn play(dir: &Path, shutdown: CancellationToken) -> anyhow::Result<()>
         cors: CorsArgs::default(),
         trace_mode: TraceMode::Parent,
     };
-    let outcome = shutdown.run_until_cancelled(day(plan, started)).await;
+    let outcome = shutdown.run_until_cancelled(Box::pin(day(plan, started))).await;
     stack.stop().await?;
     stack::reset(dir)?;
     outcome.unwrap_or_else(|| bail!("interrupted"))
