@@ -1,5 +1,5 @@
 //! A deserializer that takes objects for structs and nothing else: serde would also take `["A-1", 2]` for
-//! `{"sku":"A-1","quantity":2}`.
+//! `{"sku":"A-1","quantity":2}`. It takes `2.0` for an integer, which serde would not.
 
 use std::fmt;
 
@@ -65,8 +65,15 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<V> {
     }
 
     forward_values! {
-        visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_i128(i128), visit_u128(u128), visit_f64(f64),
+        visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_i128(i128), visit_u128(u128),
         visit_str(&str), visit_borrowed_str(&'de str), visit_string(String), visit_bytes(&[u8]),
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<V::Value, E> {
+        match whole(value) {
+            Some(integer) => self.0.visit_i64(integer),
+            None => self.0.visit_f64(value),
+        }
     }
 
     fn visit_none<E: Error>(self) -> Result<V::Value, E> {
@@ -97,6 +104,14 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<V> {
     fn visit_enum<A: EnumAccess<'de>>(self, variant: A) -> Result<V::Value, A::Error> {
         self.0.visit_enum(variant)
     }
+}
+
+/// `2.0` is an integer to JSON Schema, and some languages write every number so.
+fn whole(value: f64) -> Option<i64> {
+    const END: f64 = 9_223_372_036_854_775_808.0; // the first beyond i64
+    let is_whole = value.fract() == 0.0 && (-END..END).contains(&value);
+    #[expect(clippy::cast_possible_truncation, reason = "there is nothing to cut off")]
+    is_whole.then_some(value as i64)
 }
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for ObjectOnly<V> {

@@ -33,6 +33,19 @@ async fn a_body_that_keeps_the_rules_is_taken() {
 }
 
 #[tokio::test]
+async fn an_integer_is_one_however_it_is_written() {
+    for two in ["2", "2.0", "2e0", "20e-1", "0.2E1"] {
+        let lines = format!(r#"[{{"sku":"A-1","quantity":{two}}}]"#);
+        let answer = post_json("/baskets", basket(&lines)).await;
+        assert_eq!(
+            (answer.status, &answer.json()["lines"][0]["quantity"]),
+            (StatusCode::OK, &2.into()),
+            "{two}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_json_is_malformed() {
     for body in [
         "",

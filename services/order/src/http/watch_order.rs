@@ -11,6 +11,7 @@ use futures::{Stream, StreamExt as _, stream};
 use kernel::OrderId;
 use messaging::StoreError;
 use service_kit::{Path, Problem};
+use utoipa::ToSchema;
 
 use super::view::OrderView;
 use super::{AppState, error};
@@ -26,6 +27,21 @@ const CHANGES_MAX: i64 = 100;
 /// Pause after a look that failed.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
+/// One event of the stream: the values of its lines.
+#[expect(dead_code, reason = "only described by it: axum writes the lines")]
+#[derive(ToSchema)]
+pub struct OrderEvent {
+    /// The number of the change, from 1.
+    #[schema(pattern = "^[1-9][0-9]*$")]
+    pub id: String,
+    /// Always `order`.
+    #[schema(pattern = "^order$")]
+    pub event: String,
+    /// The order after the change, as `GET /orders/{id}` answers it.
+    #[schema(content_media_type = "application/json")]
+    pub data: String,
+}
+
 /// Every change of an order as it happens, as Server-Sent Events.
 ///
 /// `id` is the number of the change, `data` the order after it. Ends when the order is settled.
@@ -34,7 +50,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
         ("id" = uuid::Uuid, Path, description = "The order.", example = "01924f3e-0000-7000-8000-00000000000f"),
         ("Last-Event-ID" = Option<u64>, Header, example = 1, maximum = 9_223_372_036_854_775_807_u64, description = "The number of the last change already seen.")),
     responses(
-        (status = 200, description = "Events named `order`.", body = String, content_type = "text/event-stream",
+        (status = 200, description = "Events named `order`.", body = OrderEvent, content_type = "text/event-stream",
             example = "id: 1\nevent: order\ndata: {\"order_id\":\"…\",\"status\":\"pending\",…}\n\n"),
         (status = 204, description = "The order is settled and its last change was seen."),
         (status = 404, description = "There is no such order.")))]
