@@ -51,7 +51,7 @@ pub struct OrderEvent {
         ("Last-Event-ID" = Option<u64>, Header, example = 1, maximum = 9_223_372_036_854_775_807_u64, description = "The number of the last change already seen.")),
     responses(
         (status = 200, description = "Events named `order`.", body = OrderEvent, content_type = "text/event-stream",
-            example = "id: 1\nevent: order\ndata: {\"order_id\":\"…\",\"status\":\"pending\",…}\n\n"),
+            example = json!({"id": "1", "event": "order", "data": "{\"order_id\":\"…\",\"status\":\"pending\",…}"})),
         (status = 204, description = "The order is settled and its last change was seen."),
         (status = 404, description = "There is no such order.")))]
 pub async fn watch_order(
