@@ -201,7 +201,8 @@ impl Visit {
         }
     }
 
-    fn sku(&self, name: &str) -> String {
+    /// What a product is called at the store.
+    pub fn sku(&self, name: &str) -> String {
         format!("{name}{}", self.mark)
     }
 

@@ -1,11 +1,12 @@
 //! Containers of the store in Docker are killed under load and started again: what was accepted is settled once, and agrees
 //! with stock, the bank's own ledger and the mailbox. `make drill` does so at the store that `make up` started; there is
-//! nothing to kill elsewhere.
+//! nothing to kill elsewhere. What Jaeger got to see is looked at there too.
 #![expect(clippy::unwrap_used, reason = "what a test cannot get fails it")]
 
 mod evidence;
 mod kills;
 mod placing;
+mod traces;
 mod whole;
 
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ const AT_A_TIME: usize = 1;
 const PATIENCE: Duration = Duration::from_mins(3);
 
 fn main() -> ExitCode {
-    let modules = [kills::sentences(), whole::sentences()];
+    let modules = [traces::sentences(), kills::sentences(), whole::sentences()];
     run(modules.into_iter().flatten().collect(), AT_A_TIME, async {})
 }
 
