@@ -96,7 +96,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 async fn collect(spans: Arc<AtomicU64>) -> anyhow::Result<String> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
-    let server = Server::builder().add_service(Collector(spans));
+    let server = Server::builder().http2_adaptive_window(Some(true)).add_service(Collector(spans));
     tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
     Ok(format!("http://{address}"))
 }

@@ -3,8 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use opentelemetry::{Context, Value};
-use opentelemetry_proto::tonic::trace::v1;
+use opentelemetry::Context;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 use tokio::sync::Notify;
@@ -66,7 +65,7 @@ impl Queue {
         }
     }
 
-    fn push(&self, service: &str, span: &v1::Span) {
+    fn push(&self, service: &str, span: &SpanData) {
         let mut waiting = self.waiting();
         if waiting.spans >= self.spans_max {
             waiting.lost += 1;
@@ -74,7 +73,7 @@ impl Queue {
         }
         waiting.spans += 1;
         let batch = waiting.open(service, self.batch_max);
-        wire::append(span, &mut batch.encoded);
+        wire::append(span, SERVICE, &mut batch.encoded);
         batch.spans += 1;
         if batch.spans == self.batch_max {
             self.full.notify_one();
@@ -107,11 +106,10 @@ impl SpanProcessor for Intake {
 
     /// Encodes at once. A span in pieces would be freed by another thread, long after, piece by piece: that costs more than
     /// making it.
-    fn on_end(&self, mut span: SpanData) {
-        let own = span.attributes.iter().position(|attribute| attribute.key.as_str() == SERVICE);
-        let own = own.map(|index| span.attributes.swap_remove(index).value);
-        let service = own.as_ref().map_or(self.0.process.into(), Value::as_str);
-        self.0.push(&service, &v1::Span::from(span));
+    fn on_end(&self, span: SpanData) {
+        let own = span.attributes.iter().find(|attribute| attribute.key.as_str() == SERVICE);
+        let service = own.map_or(self.0.process.into(), |attribute| attribute.value.as_str());
+        self.0.push(&service, &span);
     }
 
     fn force_flush(&self) -> OTelSdkResult {
