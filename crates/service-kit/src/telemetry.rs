@@ -41,6 +41,8 @@ where
             .with_threads(false)
             .with_target(false)
             .with_tracked_inactivity(false)
+            // Nobody asks OpenTelemetry for the current span; to tell it costs at each poll of a future.
+            .with_context_activation(false)
             .with_filter(filter_fn(|metadata| metadata.is_span() && *metadata.level() <= LevelFilter::INFO));
         let logs = tracing_subscriber::fmt::layer().with_writer(logs);
         let terminal = std::io::stderr().is_terminal();
