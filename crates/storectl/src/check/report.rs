@@ -37,8 +37,8 @@ impl Report {
     /// A few lines for people.
     pub fn tell(&self, out: &mut impl Write) -> io::Result<()> {
         let looked_at: Vec<String> =
-            self.looked_at().iter().map(|(what, count)| format!("{count} {what}")).collect();
-        writeln!(out, "looked at {}", looked_at.join(", "))?;
+            self.looked_at().iter().map(|(what, count)| format!("{what} {count}")).collect();
+        writeln!(out, "looked at: {}", looked_at.join(", "))?;
         match self.violations.len() {
             0 => writeln!(out, "in order: no violation")?,
             count => writeln!(out, "violations: {count}")?,
@@ -58,7 +58,7 @@ impl Report {
         if count == 0 {
             return writeln!(out, "under way: nothing");
         }
-        writeln!(out, "under way, and not judged: {count} orders; what stays so when asked again is stuck")?;
+        writeln!(out, "under way, and not judged: {count}; what stays so when asked again is stuck")?;
         for one in self.under_way.iter().take(NAMED_MAX) {
             writeln!(out, "  {one}")?;
         }
@@ -106,7 +106,7 @@ impl Report {
         }
         if !self.at_rest.busy.is_empty() {
             let busy = self.at_rest.busy.len();
-            left_out.push(format!("how much is reserved of {busy} skus: orders under way name them"));
+            left_out.push(format!("how much is reserved of skus that orders under way name: {busy}"));
         }
         left_out
     }
