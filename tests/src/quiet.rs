@@ -4,7 +4,7 @@ use all::launch::Program;
 use invariants::{Depth, Snapshot, collect};
 use testkit::until;
 
-use crate::visit::all_hold;
+use crate::visit::{all_hold, under_way};
 use crate::{SOON, Shop};
 
 const SERVICES: [Program; 4] = [Program::Order, Program::Inventory, Program::Billing, Program::Email];
@@ -31,9 +31,9 @@ impl Shop {
         let look = async |depth| {
             collect(http, &addresses, received.clone(), depth).await.map_err(|error| error.to_string())
         };
-        let under_way = look(Depth::Lists).await?.unfinished();
-        if !under_way.is_empty() {
-            return Err(format!("{} under way:\n{}", under_way.len(), under_way.join("\n")));
+        let unfinished = look(Depth::Lists).await?.unfinished();
+        if !unfinished.is_empty() {
+            return Err(under_way(&unfinished));
         }
         for program in SERVICES {
             let waiting = self.number(program, WAITING).await;

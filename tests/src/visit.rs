@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use invariants::{Addresses, Snapshot, check, collect_orders};
+use invariants::{Addresses, Snapshot, UnderWay, check, collect_orders};
 use kernel::clock::SystemIds;
 use kernel::{Ids as _, OrderId, Sku};
 use reqwest::{Method, StatusCode};
@@ -181,7 +181,7 @@ impl Visit {
             let snapshot = look.map_err(|error| error.to_string())?;
             match snapshot.unfinished() {
                 none if none.is_empty() => Ok(snapshot),
-                some => Err(format!("{} under way:\n{}", some.len(), some.join("\n"))),
+                some => Err(under_way(&some)),
             }
         })
         .await;
@@ -191,14 +191,7 @@ impl Visit {
 
     /// Where the programs answer.
     pub fn addresses(&self) -> Addresses {
-        let of = |program| self.url(program).to_owned();
-        Addresses {
-            order: of(Program::Order),
-            inventory: of(Program::Inventory),
-            billing: of(Program::Billing),
-            email: of(Program::Email),
-            payment_gateway: of(Program::PaymentGateway),
-        }
+        self.client.addresses()
     }
 
     /// What a product is called at the store.
@@ -209,6 +202,12 @@ impl Visit {
     fn with<T>(&self, what: impl FnOnce(&mut Done) -> T) -> T {
         what(&mut self.done.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// What is waited for.
+pub(crate) fn under_way(unfinished: &[UnderWay]) -> String {
+    let sentences: Vec<String> = unfinished.iter().map(ToString::to_string).collect();
+    format!("{} under way:\n{}", sentences.len(), sentences.join("\n"))
 }
 
 /// Fails when an invariant does not hold.

@@ -89,18 +89,7 @@ pub async fn collect(
     depth: Depth,
 ) -> Result<Snapshot, CollectError> {
     let reader = Reader { http, addresses };
-    let (orders, stock, mails, ledger) = futures::future::try_join4(
-        reader.list(&addresses.order, "orders"),
-        reader.list(&addresses.inventory, "stock"),
-        reader.list(&addresses.email, "emails"),
-        reader.list(&addresses.payment_gateway, "ledger"),
-    )
-    .await?;
-    let details = match depth {
-        Depth::Lists => None,
-        Depth::Everything => Some(reader.details(&orders).await?),
-    };
-    Ok(Snapshot { received, orders, stock, mails, ledger, details })
+    reader.about(reader.orders().await?, received, depth).await
 }
 
 /// Reads only these orders, and the products in `received`: of a store that others use as well. What they did is not in it, so
@@ -126,12 +115,36 @@ pub async fn collect_orders(
 }
 
 #[derive(Clone, Copy)]
-struct Reader<'a> {
-    http: &'a reqwest::Client,
-    addresses: &'a Addresses,
+pub(crate) struct Reader<'a> {
+    pub(crate) http: &'a reqwest::Client,
+    pub(crate) addresses: &'a Addresses,
 }
 
 impl Reader<'_> {
+    pub(crate) async fn orders(self) -> Result<Vec<Order>, CollectError> {
+        self.list(&self.addresses.order, "orders").await
+    }
+
+    /// Everything else, read after the orders.
+    pub(crate) async fn about(
+        self,
+        orders: Vec<Order>,
+        received: BTreeMap<Sku, i64>,
+        depth: Depth,
+    ) -> Result<Snapshot, CollectError> {
+        let (stock, mails, ledger) = futures::future::try_join3(
+            self.list(&self.addresses.inventory, "stock"),
+            self.list(&self.addresses.email, "emails"),
+            self.list(&self.addresses.payment_gateway, "ledger"),
+        )
+        .await?;
+        let details = match depth {
+            Depth::Lists => None,
+            Depth::Everything => Some(self.details(&orders).await?),
+        };
+        Ok(Snapshot { received, orders, stock, mails, ledger, details, ..Snapshot::default() })
+    }
+
     async fn list<T: DeserializeOwned>(self, program: &str, name: &str) -> Result<Vec<T>, CollectError> {
         self.list_where(program, name, "").await
     }

@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub ledger: Vec<Effect>,
     /// What takes a call an order; `None` when it was not asked for.
     pub details: Option<Details>,
+    /// What orders under way name, which are not in here: sums of these say nothing.
+    pub busy: BTreeSet<Sku>,
 }
 
 /// What each order is to those who take part in it; one they do not know is missing.
@@ -236,37 +238,4 @@ pub enum EffectKind {
     Void,
     /// Given back.
     Refund,
-}
-
-impl EffectKind {
-    /// As the gateway spells it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Authorize => "authorize",
-            Self::Capture => "capture",
-            Self::Void => "void",
-            Self::Refund => "refund",
-        }
-    }
-}
-
-impl Snapshot {
-    /// What is still under way, a sentence each: orders that are not settled, and those whose last mail has not ended.
-    /// Events of one order are handled in their order, so that with its last mail all before it has been.
-    pub fn unfinished(&self) -> Vec<String> {
-        let ended = self.mails.iter().filter(|mail| mail.status != MailStatus::Pending);
-        let ended: BTreeSet<(OrderId, bool)> =
-            ended.map(|mail| (mail.order_id, mail.kind == MailKind::Cancellation)).collect();
-        let waits = |order: &Order| {
-            let id = order.order_id;
-            if !order.settled {
-                Some(format!("order {id} is {:?} and not settled: {:?}", order.status, order.progress))
-            } else if !ended.contains(&(id, order.status == Status::Cancelled)) {
-                Some(format!("the mail about order {id}, which is {:?}, has not ended", order.status))
-            } else {
-                None
-            }
-        };
-        self.orders.iter().filter_map(waits).collect()
-    }
 }

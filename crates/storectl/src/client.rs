@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
+use invariants::Addresses;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -42,6 +43,17 @@ impl Client {
     /// Where a program answers.
     pub fn url(&self, program: Program) -> &str {
         &self.urls[program as usize]
+    }
+
+    /// Where all of them answer, for the checker of the invariants.
+    pub fn addresses(&self) -> Addresses {
+        let [order, inventory, billing, email, payment_gateway] = self.urls.clone();
+        Addresses { order, inventory, billing, email, payment_gateway }
+    }
+
+    /// What it calls with.
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.http
     }
 
     /// One call; the status and the JSON of the answer.

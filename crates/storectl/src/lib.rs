@@ -1,6 +1,8 @@
-//! Tools of the store: its schemas and its topics, and a customer and an operator of a running one. What the binary does is
+//! Tools of the store: its schemas and its topics, a customer and an operator of a running one, and a look whether it is in
+//! order. What the binary does is
 //! here, so that `counterflow` and tests do the same.
 
+pub mod check;
 pub mod cli;
 pub mod client;
 pub mod demo;

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot get fails it")]
 
 mod cancelling;
+mod checking;
 mod competing;
 mod deciding;
 mod gateway;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         competing::sentences(),
         gateway::sentences(),
         seeding::sentences(),
+        checking::sentences(),
     ];
     run(modules.into_iter().flatten().collect(), AT_A_TIME, close())
 }

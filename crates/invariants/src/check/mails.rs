@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Case, Findings, Rule};
 use crate::snapshot::{MailKind, MailStatus, Order, Snapshot, Status};
+use crate::step::{NOTICE, RECEIPT, Step};
 
 pub(super) fn check(order: &Order, case: &Case<'_>, found: &mut Findings) {
     let wanted = [
@@ -16,13 +17,15 @@ pub(super) fn check(order: &Order, case: &Case<'_>, found: &mut Findings) {
             found.order(
                 Rule::Mails,
                 order.order_id,
-                format!("{} {kind:?}", u8::from(wanted)),
+                &[step(kind)],
+                format!("{} {}", u8::from(wanted), kind.name()),
                 count.to_string(),
             );
         }
     }
     for mail in case.mails.iter().filter(|mail| mail.status == MailStatus::Pending) {
-        found.order(Rule::Mails, order.order_id, format!("{:?} sent or failed", mail.kind), "pending");
+        let expected = format!("the {} sent or failed", mail.kind.name());
+        found.order(Rule::Mails, order.order_id, &[step(mail.kind)], expected, "pending");
     }
 }
 
@@ -31,16 +34,25 @@ pub(super) fn check_ids(snapshot: &Snapshot, found: &mut Findings) {
     let mut seen = BTreeMap::new();
     for mail in snapshot.mails.iter().filter(|mail| mail.status == MailStatus::Sent) {
         let Some(id) = &mail.message_id else {
-            found.order(Rule::Mails, mail.order_id, "a Message-ID on a sent mail", "none");
+            let step = step(mail.kind);
+            found.order(Rule::Mails, mail.order_id, &[step], "a Message-ID on a sent mail", "none");
             continue;
         };
         if let Some(other) = seen.insert(id, mail.order_id) {
             found.order(
                 Rule::Mails,
                 mail.order_id,
+                &[step(mail.kind)],
                 "a Message-ID of its own",
                 format!("{id}, as order {other}"),
             );
         }
+    }
+}
+
+fn step(kind: MailKind) -> Step {
+    match kind {
+        MailKind::Receipt => RECEIPT,
+        MailKind::Cancellation => NOTICE,
     }
 }

@@ -6,7 +6,7 @@ mod mails;
 mod money;
 mod stock;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,6 +14,7 @@ use std::fmt;
 use kernel::{OrderId, Sku};
 
 use crate::snapshot::{Effect, EffectKind, Mail, MailKind, Order, Snapshot, Status};
+use crate::step::{NOTICE, PAYMENT_ANSWER, PAYMENT_CAPTURE, RECEIPT, Step};
 
 /// The invariants that can be seen from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,22 @@ pub struct Violation {
     pub expected: String,
     /// What is.
     pub found: String,
+    /// The steps of the saga it is about: what should be in the log once, or should not be there. Never empty.
+    pub steps: Vec<Step>,
+}
+
+impl Rule {
+    /// For tools.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stock => "stock",
+            Self::Decided => "decided",
+            Self::Money => "money",
+            Self::Mails => "mails",
+            Self::NothingHeld => "nothing_held",
+            Self::Agreement => "agreement",
+        }
+    }
 }
 
 /// Every broken rule of a store where nothing is under way.
@@ -119,10 +136,10 @@ fn strange(case: &Case<'_>, found: &mut Findings) {
     let Some(id) = case.id else { return };
     let none = || "nothing, for nobody placed the order".to_owned();
     if !case.effects.is_empty() {
-        found.order(Rule::Money, id, none(), money::spell(&case.effects));
+        found.order(Rule::Money, id, &[PAYMENT_ANSWER, PAYMENT_CAPTURE], none(), money::spell(&case.effects));
     }
     if !case.mails.is_empty() {
-        found.order(Rule::Mails, id, none(), format!("{} mails", case.mails.len()));
+        found.order(Rule::Mails, id, &[RECEIPT, NOTICE], none(), format!("{} mails", case.mails.len()));
     }
 }
 
@@ -130,16 +147,21 @@ fn strange(case: &Case<'_>, found: &mut Findings) {
 struct Findings(Vec<Violation>);
 
 impl Findings {
-    fn order(&mut self, rule: Rule, id: OrderId, expected: impl Into<String>, found: impl Into<String>) {
-        self.add(rule, Subject::Order(id), expected.into(), found.into());
+    fn order(
+        &mut self,
+        rule: Rule,
+        id: OrderId,
+        steps: &[Step],
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) {
+        let (subject, steps) = (Subject::Order(id), steps.to_vec());
+        self.0.push(Violation { rule, subject, expected: expected.into(), found: found.into(), steps });
     }
 
-    fn sku(&mut self, sku: &Sku, expected: impl Into<String>, found: impl Into<String>) {
-        self.add(Rule::Stock, Subject::Sku(sku.clone()), expected.into(), found.into());
-    }
-
-    fn add(&mut self, rule: Rule, subject: Subject, expected: String, found: String) {
-        self.0.push(Violation { rule, subject, expected, found });
+    fn sku(&mut self, sku: &Sku, steps: &[Step], expected: impl Into<String>, found: impl Into<String>) {
+        let (rule, subject, steps) = (Rule::Stock, Subject::Sku(sku.clone()), steps.to_vec());
+        self.0.push(Violation { rule, subject, expected: expected.into(), found: found.into(), steps });
     }
 }
 
@@ -149,6 +171,7 @@ impl fmt::Display for Violation {
             Subject::Order(id) => write!(f, "order {id}")?,
             Subject::Sku(sku) => write!(f, "sku {sku}")?,
         }
-        write!(f, ": expected {}, found {}", self.expected, self.found)
+        let steps: Vec<String> = self.steps.iter().map(ToString::to_string).collect();
+        write!(f, ": expected {}, found {}; events involved: {}", self.expected, self.found, steps.join(", "))
     }
 }

@@ -3,6 +3,7 @@
 use super::{Case, Findings, Rule};
 use crate::snapshot::EffectKind::{Authorize, Capture, Refund, Void};
 use crate::snapshot::{Effect, EffectKind, Order, Status};
+use crate::step::{PAYMENT_ANSWER, PAYMENT_CAPTURE, PAYMENT_UNDONE, Step};
 
 pub(super) fn check(order: &Order, case: &Case<'_>, found: &mut Findings) {
     let mut kinds: Vec<EffectKind> = case.effects.iter().map(|effect| effect.kind).collect();
@@ -16,24 +17,50 @@ pub(super) fn check(order: &Order, case: &Case<'_>, found: &mut Findings) {
         Status::Pending => (&[&[], &[Authorize]], "nothing captured"),
     };
     if !allowed.contains(&&kinds[..]) {
-        found.order(Rule::Money, order.order_id, expected, spell(&case.effects));
+        let steps = steps(order.status, &kinds);
+        found.order(Rule::Money, order.order_id, &steps, expected, spell(&case.effects));
     }
     for effect in &case.effects {
         let id = order.order_id;
         if (effect.amount_minor, effect.currency) != (order.total.amount_minor(), order.total.currency()) {
             let expected = format!("{} of {}, the total", effect.kind.name(), order.total);
-            found.order(Rule::Money, id, expected, spell(&[effect]));
+            found.order(Rule::Money, id, &[step(effect.kind)], expected, spell(&[effect]));
         }
         let key = format!("{id}:{}", effect.kind.name());
         if effect.idempotency_key != key {
             found.order(
                 Rule::Money,
                 id,
+                &[step(effect.kind)],
                 format!("a call named {key}"),
                 format!("`{}`", effect.idempotency_key),
             );
         }
     }
+}
+
+fn step(kind: EffectKind) -> Step {
+    match kind {
+        Authorize => PAYMENT_ANSWER,
+        Capture => PAYMENT_CAPTURE,
+        Void | Refund => PAYMENT_UNDONE,
+    }
+}
+
+/// Those that are missing, too many, or not to be there.
+fn steps(status: Status, kinds: &[EffectKind]) -> Vec<Step> {
+    let count = |kind| kinds.iter().filter(|one| **one == kind).count();
+    let undone = count(Void) + count(Refund);
+    let (answer, capture) = (count(Authorize), count(Capture));
+    let as_it_should = match status {
+        Status::Confirmed => [answer == 1, capture == 1, undone == 0],
+        Status::Cancelled => [answer <= 1, capture <= 1, undone == 1 && answer == 1],
+        Status::Pending => [answer <= 1, capture == 0, undone == 0],
+    };
+    let wrong = [PAYMENT_ANSWER, PAYMENT_CAPTURE, PAYMENT_UNDONE].into_iter().zip(as_it_should);
+    let wrong: Vec<Step> = wrong.filter(|(_, is_right)| !is_right).map(|(step, _)| step).collect();
+    // Each is there once, but they do not belong together: a refund of what was not captured, a void of what was.
+    if wrong.is_empty() { vec![PAYMENT_CAPTURE, PAYMENT_UNDONE] } else { wrong }
 }
 
 /// For people.

@@ -1,7 +1,8 @@
-//! A scripted day at a running store, told as a story and checked at the end. `storectl demo` plays it at any store,
+//! A scripted day at a running store, told as a story and checked at the end: against the script, and by the invariants. `storectl demo` plays it at any store,
 //! `counterflow demo` at one of its own, where programs may be stopped as well.
 
 mod log;
+mod rules;
 mod scenes;
 mod story;
 mod table;
@@ -60,6 +61,10 @@ pub async fn play<C: Control>(
     }
     let (played, rows) = (played?, rows?);
     print(&table::render(&rows))?;
+    let broken = rules::broken(client, &played).await?;
+    for violation in &broken {
+        print(&format!("{violation}\n"))?;
+    }
     let failed = rows.iter().filter(|row| !row.passed()).count();
     let left_out = match played.left_out {
         0 => String::new(),
@@ -69,6 +74,9 @@ pub async fn play<C: Control>(
     print(&format!("{passed} of {all} as expected{left_out}, in {took:.1} s\n"))?;
     if failed > 0 {
         bail!("{failed} of {all} scenes did not end as they should");
+    }
+    if !broken.is_empty() {
+        bail!("{} invariants of the business are broken", broken.len());
     }
     Ok(())
 }

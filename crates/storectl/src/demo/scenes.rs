@@ -1,11 +1,11 @@
 //! The script of the day.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use anyhow::ensure;
-use kernel::Ids as _;
 use kernel::clock::SystemIds;
+use kernel::{Ids as _, Sku};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -69,6 +69,8 @@ pub struct Played {
     pub scenes: Vec<Scene>,
     /// Scenes that could not be played here.
     pub left_out: usize,
+    /// Pieces that were put on the shelves, by sku; nobody else has had of these.
+    pub received: BTreeMap<Sku, i64>,
 }
 
 struct Day<'a> {
@@ -94,7 +96,7 @@ pub async fn play<C: Control>(
     let mut day =
         Day { client, story, customer: SystemIds.next(), mark, scenes: Vec::new(), heard: HashMap::new() };
     story.say("Morning: the shelves are filled, a customer comes in.").await?;
-    day.opens().await?;
+    let received = day.opens().await?;
 
     story.say("She orders two lamps.").await?;
     day.order("confirmed", &[("lamp", 2)], "tok_ok", CONFIRMED).await?;
@@ -118,13 +120,15 @@ pub async fn play<C: Control>(
         story.say(LEFT_OUT).await?;
         1
     };
-    Ok(Played { scenes: day.scenes, left_out })
+    Ok(Played { scenes: day.scenes, left_out, received })
 }
 
 impl Day<'_> {
-    async fn opens(&self) -> anyhow::Result<()> {
+    /// What is on the shelves then.
+    async fn opens(&self) -> anyhow::Result<BTreeMap<Sku, i64>> {
         self.story.name(&self.customer.to_string(), "the customer");
         self.client.customer(self.customer, "Grace Hopper", "grace@example.org").await?;
+        let mut received = BTreeMap::new();
         for (name, title, price_minor, stock) in [
             ("lamp", "Desk lamp", 4_900, 100),
             ("globe", "Globe", 12_500, 0),
@@ -133,8 +137,9 @@ impl Day<'_> {
             let sku = self.sku(name);
             self.story.name(&sku, name);
             self.client.product(&sku, title, price_minor, stock).await?;
+            received.insert(Sku::parse(&sku)?, i64::from(stock));
         }
-        Ok(())
+        Ok(received)
     }
 
     fn sku(&self, name: &str) -> String {
