@@ -1,6 +1,6 @@
 # Every command of the project; `make` lists them. CARGO_TARGET_DIR is respected.
 .DEFAULT_GOAL := help
-.PHONY: help setup build check fmt lint docs tidy schemas contract openapi rules deny compose test e2e drill fuzz-api demo run bench reset clean-data up down logs compilers maven
+.PHONY: help setup build check fmt lint docs tidy schemas contract openapi rules deny compose test e2e drill fuzz-api fuzz-log demo run bench reset clean-data up down logs compilers maven
 
 # Where cargo puts its programs.
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),$(shell cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'))
@@ -79,6 +79,9 @@ drill: compilers ## Kill each container of the store in Docker (`make up`) while
 
 fuzz-api: ## Ask a running store (`make run`) thousands of things its documents allow or forbid; ORDER_URL and so on for another
 	@tests/fuzz/run "$(TARGET_DIR)/fuzz"
+
+fuzz-log: compilers ## Any bytes at all through everything of a consumer that is pure; CASES says how many records
+	CASES=$(or $(CASES),1000000) cargo test --release --workspace --test log -- --nocapture
 
 demo: setup ## A scripted day at the store, told as a story and checked at the end
 	@"$(PROGRAMS)/counterflow" demo

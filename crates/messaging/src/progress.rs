@@ -8,7 +8,7 @@ use rdkafka::error::KafkaError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::kafka::wire::chain;
+use crate::core::chain;
 use crate::postgres::position;
 use crate::{Runtime, StoreError};
 

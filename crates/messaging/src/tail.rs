@@ -11,7 +11,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
 use crate::core::batch::Content;
-use crate::kafka::wire::{Raw, decode};
+use crate::kafka::wire::{copy, decode};
 use crate::registry::Registry;
 use crate::{Received, Settings};
 
@@ -106,7 +106,7 @@ async fn follow<E: Event>(
             continue;
         };
         let topic = settings.bare(message.topic()).unwrap_or(message.topic()).to_owned();
-        let raw = Raw::copy(&message);
+        let raw = copy(&message);
         let event = loop {
             match decode::<E>(&registry, &topic, &raw).await {
                 Ok(record) => break record.content,

@@ -89,7 +89,7 @@ mod tests {
 
     use super::*;
     use crate::core::batch::{Content, Record};
-    use crate::kafka::wire::Raw;
+    use crate::core::record::Raw;
     use crate::{Step, TraceContext};
 
     fn ready(partition: i32, records: usize) -> Ready<EventId> {

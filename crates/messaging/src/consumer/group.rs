@@ -26,8 +26,9 @@ use super::refused::{At, Refused, name};
 use super::start::{Begin, TOPICS, find, until_all_exist};
 use crate::core::consumer::{Position, Start};
 use crate::core::panic;
+use crate::core::record::Raw;
 use crate::kafka::client::{Listener, Rebalance};
-use crate::kafka::wire::Raw;
+use crate::kafka::wire;
 use crate::{Handler, Part, Repository, metrics};
 
 type Told = (At, Ended);
@@ -106,7 +107,7 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
                 message = consumer.recv() => match message {
                     Ok(message) => {
                         let at = (message.topic().to_owned(), message.partition());
-                        self.hand_over(&at, Raw::copy(&message));
+                        self.hand_over(&at, wire::copy(&message));
                     }
                     Err(error) => if !self.survives(&error).await { break },
                 },

@@ -114,7 +114,7 @@ async fn maintain_inbox(runtime: &Runtime) {
         let wait = match maintained.await {
             Ok(()) => INBOX_EVERY,
             Err(error) => {
-                tracing::debug!(service = runtime.service, error = %crate::kafka::wire::chain(&error), "inbox not maintained yet");
+                tracing::debug!(service = runtime.service, error = %crate::core::chain(&error), "inbox not maintained yet");
                 Duration::from_secs(1)
             }
         };

@@ -13,7 +13,8 @@ use super::committer::{Ready, Share};
 use crate::core::Verdict;
 use crate::core::batch::Record;
 use crate::core::consumer::{Next, Outcome, Partition, Position};
-use crate::kafka::wire::{Raw, decode};
+use crate::core::record::Raw;
+use crate::kafka::wire::decode;
 use crate::trace::Step;
 use crate::{Handler, Part, Repository, metrics};
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use rdkafka::consumer::{Consumer as _, StreamConsumer};
 use rdkafka::error::KafkaError;
 
+use crate::core::chain;
 use crate::core::consumer::{Position, Start, start};
 use crate::kafka::client::Listener;
-use crate::kafka::wire::chain;
 use crate::postgres::position;
 use crate::{Part, Runtime, StoreError};
 

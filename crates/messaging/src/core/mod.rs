@@ -3,16 +3,20 @@
 
 pub mod backoff;
 pub mod batch;
+mod chain;
 pub mod consumer;
 pub mod intents;
 pub mod lease;
 pub mod panic;
+pub mod record;
 pub mod relay;
 #[cfg(test)]
 mod relay_tests;
 pub mod shard;
+pub mod writer;
 
 pub use backoff::Backoff;
+pub use chain::chain;
 pub use shard::{COMPACTED_SHARD, SHARDS, shard_of};
 
 /// What to do about an error.

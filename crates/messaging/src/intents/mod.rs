@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::steps::{Called, Shared, Written, call, claim, write};
 use crate::core::Verdict;
+use crate::core::chain;
 use crate::core::intents::{Action, Input, Intents, Step};
-use crate::kafka::wire::chain;
 use crate::outbox::Cause;
 pub use crate::postgres::intent::{OpenIntent, lock_open};
 use crate::postgres::{intent, rest};

@@ -11,8 +11,8 @@ use tracing::{Instrument as _, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use super::jitter;
+use crate::core::chain;
 use crate::core::{Verdict, panic};
-use crate::kafka::wire::chain;
 use crate::outbox::{Cause, Decided, Unsent};
 use crate::postgres::intent;
 use crate::{Intent, Perform, Repository, Retry, Runtime, StoreError, TraceContext, Worker, metrics};

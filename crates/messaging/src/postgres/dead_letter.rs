@@ -41,9 +41,11 @@ pub async fn parked_keys(
     keys: &[&[u8]],
 ) -> Result<BTreeMap<String, BTreeSet<Vec<u8>>>, StoreError> {
     let parked: Vec<(String, Vec<u8>)> = sqlx::query_as(
-        "SELECT DISTINCT topic, key FROM messaging.dead_letter JOIN unnest($1::text[], $2::bytea[]) AS wanted (topic, key)
-             USING (topic, key)
-         WHERE state = 'parked'",
+        // By the hash of the key, which is what the index holds: a key may be longer than a row of an index.
+        "SELECT DISTINCT topic, letter.key
+         FROM messaging.dead_letter AS letter JOIN unnest($1::text[], $2::bytea[]) AS wanted (topic, key)
+             USING (topic)
+         WHERE state = 'parked' AND sha256(letter.key) = sha256(wanted.key) AND letter.key = wanted.key",
     )
     .bind(topics)
     .bind(keys)

@@ -4,19 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use apache_avro::Schema;
 use schema_registry_converter::async_impl::schema_registry::{SrSettings, get_schema_by_id};
 use serde::Deserialize;
 use serde_json::json;
 
-/// A writer's schema with the name by which its event is known.
-#[derive(Debug)]
-pub struct Writer {
-    /// Full name of the record.
-    pub record: String,
-    /// The schema.
-    pub schema: Schema,
-}
+use crate::core::writer::Writer;
 
 /// The registry did not give what was asked for.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -94,7 +86,8 @@ impl Registry {
             Ok(Err(_)) => return Err(self.why_not(id).await),
             Err(_) => return Err(RegistryError::Away("time-out".into())),
         };
-        let writer = Arc::new(writer_of(id, &text)?);
+        let writer = Writer::parse(&text).map_err(|reason| RegistryError::NotARecord { id, reason })?;
+        let writer = Arc::new(writer);
         self.writers.lock().unwrap_or_else(PoisonError::into_inner).insert(id, writer.clone());
         Ok(writer)
     }
@@ -174,12 +167,4 @@ impl Registry {
     pub fn address_of(&self, id: u32) -> String {
         format!("{}/schemas/ids/{id}", self.url)
     }
-}
-
-fn writer_of(id: u32, text: &str) -> Result<Writer, RegistryError> {
-    let not_a_record = |reason: String| RegistryError::NotARecord { id, reason };
-    let schema = Schema::parse_str(text).map_err(|error| not_a_record(error.to_string()))?;
-    let Schema::Record(record) = &schema else { return Err(not_a_record("another type".into())) };
-    let name = record.name.fullname(None);
-    Ok(Writer { record: name, schema })
 }

@@ -39,7 +39,7 @@ pub async fn keep(runtime: &Runtime, held: watch::Sender<Held>, ended: &Cancella
             }
             Err(error) => {
                 failures += 1;
-                tracing::debug!(service = runtime.service, error = %crate::kafka::wire::chain(&error), "cannot claim shards");
+                tracing::debug!(service = runtime.service, error = %crate::core::chain(&error), "cannot claim shards");
                 runtime.settings.backoff().after(failures, 1.0).min(ttl / 3)
             }
         };

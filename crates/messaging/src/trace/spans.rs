@@ -15,7 +15,7 @@ use opentelemetry::trace::{SpanBuilder, SpanKind, Status, TraceContextExt as _};
 use opentelemetry::{Context, KeyValue, Value};
 
 use super::TraceContext;
-use crate::kafka::wire::Raw;
+use crate::core::record::Raw;
 use crate::outbox::Cause;
 use crate::postgres::outbox::OutboxRow;
 use crate::settings::TraceMode;

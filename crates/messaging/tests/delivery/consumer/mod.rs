@@ -1,8 +1,12 @@
 //! From the log to the effect: each event once, in order per key, whoever reads and whatever fails.
 
+mod framing;
 mod handover;
+mod headers;
+mod keys;
 mod outages;
 mod poison;
+mod schemas;
 mod stopping;
 mod together;
 mod topics;

@@ -102,11 +102,13 @@ pub fn firsts(numbers: &[i64]) -> Vec<i64> {
 /// A record written past messaging.
 #[derive(Clone, Debug)]
 pub struct Forged {
-    pub key: Option<String>,
+    pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
     /// `ce_id` headers: one, where nothing is wrong.
     pub ids: Vec<Uuid>,
     pub number: i64,
+    /// Headers beside those.
+    pub more: Vec<(&'static str, Vec<u8>)>,
 }
 
 impl Forged {
@@ -116,12 +118,19 @@ impl Forged {
             Body::Avro { datum, .. } => Some([&[0][..], &schema_id.to_be_bytes(), &datum].concat()),
             Body::Tombstone => None,
         };
-        Self { key: Some(event.key()), value, ids: vec![SystemIds.next()], number }
+        let key = Some(event.key().into_bytes());
+        Self { key, value, ids: vec![SystemIds.next()], number, more: Vec::new() }
+    }
+
+    /// Bytes, with the header a record must have.
+    pub fn bytes(key: &str, value: &[u8]) -> Self {
+        let (key, value) = (Some(key.into()), Some(value.to_vec()));
+        Self { key, value, ids: vec![SystemIds.next()], number: 0, more: Vec::new() }
     }
 
     /// Bytes that mean nothing.
     pub fn noise(key: &str) -> Self {
-        Self { key: Some(key.into()), value: Some(b"noise".to_vec()), ids: vec![SystemIds.next()], number: 0 }
+        Self::bytes(key, b"noise")
     }
 }
 
@@ -135,6 +144,8 @@ impl Pen {
     pub fn on(bootstrap: &str, topic: String) -> Self {
         let mut settings = ClientConfig::new();
         settings.set("bootstrap.servers", bootstrap).set("broker.address.family", "v4").set("linger.ms", "0");
+        // A large record goes alone, and the broker says how large one may be.
+        settings.set("batch.size", "100000").set("message.max.bytes", "1048000");
         Self { producer: settings.create().unwrap(), topic }
     }
 
@@ -146,7 +157,10 @@ impl Pen {
             for id in &record.ids {
                 headers = headers.insert(Header { key: "ce_id", value: Some(&id.to_string()) });
             }
-            let mut message = FutureRecord::<str, [u8]>::to(&self.topic).headers(headers);
+            for (key, value) in &record.more {
+                headers = headers.insert(Header { key, value: Some(value) });
+            }
+            let mut message = FutureRecord::<[u8], [u8]>::to(&self.topic).headers(headers);
             message.key = record.key.as_deref();
             message.payload = record.value.as_deref();
             deliveries.push(self.producer.send_result(message).map_err(|(error, _)| error).unwrap());
@@ -166,4 +180,16 @@ pub async fn delete_records(bootstrap: &str, topic: &str, offset: i64) {
     list.add_partition_offset(topic, 0, Offset::Offset(offset)).unwrap();
     let deleted = client.delete_records(&list, &AdminOptions::new()).await.unwrap();
     assert!(deleted.elements().iter().all(|partition| partition.error().is_ok()), "{deleted:?}");
+}
+
+/// Bytes without any order in them, the same every time.
+pub fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[3]
+    };
+    (0..length).map(|_| next()).collect()
 }

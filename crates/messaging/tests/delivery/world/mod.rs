@@ -4,6 +4,7 @@ pub mod catalogue;
 pub mod group;
 pub mod instance;
 pub mod log;
+pub mod produce;
 pub mod service;
 
 use std::collections::BTreeMap;
@@ -309,7 +310,7 @@ impl Service {
     /// Parked records as (key, kind), in the order they were parked.
     pub async fn parked(&self) -> Vec<(String, String)> {
         let query =
-            "SELECT coalesce(convert_from(key, 'UTF8'), '-'), kind FROM messaging.dead_letter ORDER BY id";
+            "SELECT coalesce(encode(key, 'escape'), '-'), kind FROM messaging.dead_letter ORDER BY id";
         sqlx::query_as(query).fetch_all(&self.pool).await.unwrap()
     }
 
