@@ -27,7 +27,7 @@ impl Shop {
 
     /// `Err` names what is under way. The lists come first: they are cheap, and tell most.
     async fn quiet(&self, http: &reqwest::Client) -> Result<Snapshot, String> {
-        let (addresses, received) = (self.addresses(), self.received());
+        let (addresses, received) = (self.client.addresses(), self.received());
         let look = async |depth| {
             collect(http, &addresses, received.clone(), depth).await.map_err(|error| error.to_string())
         };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use invariants::{Addresses, Snapshot, UnderWay, check, collect_orders};
+use invariants::{Snapshot, UnderWay, check, collect_orders};
 use kernel::clock::SystemIds;
 use kernel::{Ids as _, OrderId, Sku};
 use reqwest::{Method, StatusCode};
@@ -174,7 +174,7 @@ impl Visit {
 
     /// Waits until nothing of what was done here is under way any more, then checks every invariant of it.
     pub async fn in_order(&self) -> Snapshot {
-        let addresses = self.addresses();
+        let addresses = self.client.addresses();
         let snapshot = until("what was ordered has come to its end", self.patience, async || {
             let (received, orders) = (self.received(), self.with(|done| done.orders.clone()));
             let look = collect_orders(&self.http, &addresses, received, &orders).await;
@@ -187,11 +187,6 @@ impl Visit {
         .await;
         all_hold(&snapshot);
         snapshot
-    }
-
-    /// Where the programs answer.
-    pub fn addresses(&self) -> Addresses {
-        self.client.addresses()
     }
 
     /// What a product is called at the store.

@@ -65,5 +65,9 @@ async fn a_collector_that_is_away_is_told_once_and_when_it_is_back() {
         back.map(drop).ok_or("none yet")
     })
     .await;
+    assert!(
+        collector.spans().iter().any(|span| span.name == "work"),
+        "what fits into the queue is sent later"
+    );
     assert_eq!((logs.lines_with("spans cannot be sent"), logs.lines_with("spans are taken again")), (1, 1));
 }

@@ -41,5 +41,5 @@ pub async fn every_mail_arrived(end: &Snapshot) {
 /// All orders of the store, whoever placed them.
 pub async fn every_order(visit: &Visit) -> Vec<Order> {
     let http = reqwest::Client::new();
-    collect(&http, &visit.addresses(), BTreeMap::new(), Depth::Lists).await.unwrap().orders
+    collect(&http, &visit.client.addresses(), BTreeMap::new(), Depth::Lists).await.unwrap().orders
 }

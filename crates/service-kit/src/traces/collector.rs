@@ -63,11 +63,14 @@ impl Collector {
         let mut line = self.line.lock().await;
         let waiting = self.queue.take();
         let mut failure = (waiting.lost > 0).then(|| format!("{} did not fit into the queue", waiting.lost));
-        for batch in waiting.batches {
+        let mut batches = waiting.batches.into_iter();
+        while let Some(batch) = batches.next() {
             let Err(status) = line.export(&batch).await else { continue };
             failure = Some(status.to_string());
             if may_pass(status.code()) {
-                self.queue.put_back(batch);
+                // The others would wait as long for the same answer.
+                std::iter::once(batch).chain(batches).for_each(|batch| self.queue.put_back(batch));
+                break;
             }
         }
         self.tell(failure, &mut line.losing);

@@ -1,5 +1,5 @@
-//! A scripted day at a running store, told as a story and checked at the end: against the script, and by the invariants. `storectl demo` plays it at any store,
-//! `counterflow demo` at one of its own, where programs may be stopped as well.
+//! A scripted day at a running store, told as a story and checked at the end: against the script, and by the invariants.
+//! `storectl demo` plays it at any store, `counterflow demo` at one of its own, where programs may be stopped as well.
 
 mod log;
 mod rules;
