@@ -1,0 +1,201 @@
+//! One history: from a plan and choices to the end, and what was wrong with it. A wrong one is shrunk by making its tape of
+//! choices shorter and plainer for as long as it stays wrong.
+
+use std::fmt;
+
+use crate::act::Scope;
+use crate::choices::Choices;
+use crate::verdict;
+use crate::world::{Plan, Step, Wish, World};
+
+/// More steps than any history needs that comes to an end.
+const STEPS_MAX: usize = 5_000;
+/// Chance of a fault at each step, while there may be more.
+const FAULT_CHANCE: f64 = 0.12;
+
+/// A history that is over.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// The choices that make it again.
+    pub tape: Vec<usize>,
+    /// Steps.
+    pub steps: usize,
+    /// Orders that were placed.
+    pub orders: usize,
+    /// Steps that went wrong.
+    pub faults: usize,
+    /// Records that were dropped for being known.
+    pub duplicates: usize,
+    /// What is wrong; nothing, if all is well.
+    pub wrong: Vec<String>,
+}
+
+/// A wrong history, told step by step.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// Its plan.
+    pub plan: Plan,
+    /// Its steps in words; those that went wrong are marked.
+    pub steps: Vec<(bool, String)>,
+    /// What is wrong.
+    pub wrong: Vec<String>,
+    /// The choices that make it again.
+    pub tape: Vec<usize>,
+}
+
+/// The history of a seed.
+pub fn of_seed(seed: u64) -> History {
+    run(&mut Choices::seed(seed), |_, _, _| {})
+}
+
+/// The history of a tape.
+pub fn of_tape(tape: Vec<usize>) -> History {
+    run(&mut Choices::tape(tape), |_, _, _| {})
+}
+
+/// The same, step by step.
+pub fn tell(tape: Vec<usize>) -> Told {
+    let mut choices = Choices::tape(tape);
+    let mut steps = Vec::new();
+    let mut plan = None;
+    let history = run(&mut choices, |world, step, fault| {
+        plan.get_or_insert_with(|| world.plan().clone());
+        steps.push((fault, world.tell(step)));
+    });
+    let plan = plan.unwrap_or_else(|| self::plan(&mut Choices::tape(history.tape.clone())));
+    Told { plan, steps, wrong: history.wrong, tape: history.tape }
+}
+
+fn run(choices: &mut Choices, mut before: impl FnMut(&World, &Step, bool)) -> History {
+    let plan = plan(choices);
+    let mut world = World::new(plan);
+    let mut steps = 0;
+    let wrong = loop {
+        let ordinary = world.ordinary();
+        if ordinary.is_empty() {
+            break verdict::wrong(&world);
+        }
+        if steps == STEPS_MAX {
+            break vec![format!("after {STEPS_MAX} steps it has not come to rest")];
+        }
+        steps += 1;
+        let (step, fault) = choose(&world, ordinary, choices);
+        before(&world, &step, fault);
+        world.faults_left -= usize::from(fault);
+        if let Err(broken) = world.step(&step) {
+            break vec![broken];
+        }
+    };
+    let services = [world.order.duplicates, world.inventory.duplicates, world.billing.duplicates];
+    History {
+        tape: choices.taken().to_vec(),
+        steps,
+        orders: world.placed.len(),
+        faults: world.plan().faults_max - world.faults_left,
+        duplicates: services.iter().sum::<usize>() + world.email.duplicates,
+        wrong,
+    }
+}
+
+fn choose(world: &World, mut ordinary: Vec<Step>, choices: &mut Choices) -> (Step, bool) {
+    let regular = ordinary.len();
+    if !choices.is_fault(world.faults_left > 0, regular, FAULT_CHANCE) {
+        return (ordinary.swap_remove(choices.from(0, regular)), false);
+    }
+    let mut faults = world.faults();
+    let choice = choices.from(regular, regular + faults.len());
+    (faults.swap_remove(choice - regular), true)
+}
+
+/// What a history begins with; the first choices are the plainest.
+fn plan(choices: &mut Choices) -> Plan {
+    const TOKENS: [&str; 4] = ["tok_ok", "tok_ok", "tok_declined", "tok_capture_fails"];
+    let products = 1 + choices.of(2);
+    let orders = 1 + choices.of(3);
+    let mut wish = || {
+        let mut lines = vec![(choices.of(products), 1 + i64::from(choices.of(2) == 1))];
+        if products > 1 && choices.of(2) == 1 {
+            lines.push((1 - lines[0].0, 1));
+        }
+        Wish { lines, token: TOKENS[choices.of(TOKENS.len())] }
+    };
+    let wishes = (0..orders).map(|_| wish()).collect();
+    let shelves = (0..products).map(|_| [3, 0, 1, 2][choices.of(4)]).collect();
+    let instances = 1 + choices.of(2);
+    let customer_known = choices.of(4) != 3;
+    let faults_max = choices.of(9);
+    let batches = choices.of(2) == 1;
+    let scope = Scope { batches, zombies: true };
+    Plan { shelves, wishes, instances, customer_known, faults_max, scope, time: true }
+}
+
+/// The shortest wrong history found from a wrong one.
+pub fn shrink(tape: Vec<usize>) -> Vec<usize> {
+    let mut best = tape;
+    loop {
+        let before = best.clone();
+        shorten(&mut best);
+        flatten(&mut best);
+        if best == before {
+            return best;
+        }
+    }
+}
+
+/// A simpler history that is wrong takes the place of the best.
+fn try_it(best: &mut Vec<usize>, tape: Vec<usize>) -> bool {
+    let history = of_tape(tape);
+    let simpler = (history.steps, history.faults, &history.tape);
+    let now = of_tape(best.clone());
+    let better = !history.wrong.is_empty() && simpler < (now.steps, now.faults, &now.tape);
+    if better {
+        *best = history.tape;
+    }
+    better
+}
+
+fn shorten(best: &mut Vec<usize>) {
+    for length in [32, 8, 3, 1] {
+        let mut at = 0;
+        while at < best.len() {
+            let mut tape = best.clone();
+            tape.drain(at..(at + length).min(tape.len()));
+            if !try_it(best, tape) {
+                at += length;
+            }
+        }
+    }
+}
+
+fn flatten(best: &mut Vec<usize>) {
+    let mut at = 0;
+    while at < best.len() {
+        for value in 0..best[at] {
+            let mut tape = best.clone();
+            tape[at] = value;
+            if try_it(best, tape) {
+                break;
+            }
+        }
+        at += 1;
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Plan { shelves, wishes, instances, customer_known, .. } = &self.plan;
+        writeln!(f, "  on the shelves {shelves:?}, {instances} of each service, the customer known to email: {customer_known}")?;
+        for (number, Wish { lines, token }) in wishes.iter().enumerate() {
+            let lines: Vec<String> = lines.iter().map(|(sku, pieces)| format!("{pieces} x P{sku}")).collect();
+            writeln!(f, "  order {number}: {}, {token}", lines.join(" and "))?;
+        }
+        for (number, (fault, step)) in self.steps.iter().enumerate() {
+            writeln!(f, "  {number:>4} {} {step}", if *fault { "!" } else { " " })?;
+        }
+        for wrong in &self.wrong {
+            writeln!(f, "  WRONG: {wrong}")?;
+        }
+        let tape: Vec<String> = self.tape.iter().map(ToString::to_string).collect();
+        write!(f, "  again: make simulate TAPE={}", tape.join(","))
+    }
+}

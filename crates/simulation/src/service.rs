@@ -1,0 +1,454 @@
+//! A service: one database, and the instances that work on it. What can happen next, and what happens then.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use events::Event;
+use futures::FutureExt as _;
+use kernel::{Clock, Ids, Timestamp};
+use messaging::core::Verdict;
+use messaging::core::consumer::{Next, Outcome, Start, start};
+use messaging::core::transaction::{Deciding, Failure, Slice, handle};
+use messaging::core::{intents, relay};
+use messaging::memory::{Database, OutboxRow, Session};
+use messaging::{Cause, Intent, Retry};
+use uuid::Uuid;
+
+use crate::act::{Act, Fate};
+use crate::log::{Entry, Log, Partition};
+use crate::member::{Member, partitions};
+use crate::outside::Outside;
+use crate::process::{Process, State, reader};
+
+const LEASE: Duration = Duration::from_hours(24 * 365);
+
+/// A service with all its instances.
+#[derive(Clone, Debug)]
+pub struct Service<M: Member> {
+    /// What messaging keeps.
+    pub database: Database<Event>,
+    /// What the service keeps.
+    pub tables: M::Tables,
+    /// Its instances.
+    pub processes: Vec<Process<M::Outcome>>,
+    /// Whom the broker gave each partition.
+    pub assigned: BTreeMap<Partition, usize>,
+    /// Instances that are gone and hold leases that have not run out.
+    pub gone: Vec<String>,
+    /// Claimed by somebody who does not know.
+    pub orphans: Vec<i64>,
+    /// Rows that were sent by instances that died: they may still arrive.
+    pub wire: Vec<OutboxRow<Event>>,
+    /// Events that were dropped for being known.
+    pub duplicates: usize,
+    ids: u64,
+    lives: u32,
+}
+
+/// What a service acts on besides itself.
+pub struct Surroundings<'a> {
+    /// Kafka.
+    pub log: &'a mut Log,
+    /// Gateway and mailbox.
+    pub outside: &'a mut Outside,
+    /// Calls that the other side gets later: service and intent.
+    pub late: &'a mut Vec<(&'static str, Intent)>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// A clock that stands still for one step.
+pub struct Still(pub Timestamp);
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+/// Ids in turn, of one service.
+pub struct Counter {
+    service: u64,
+    next: AtomicU64,
+}
+
+impl Ids for Counter {
+    fn next(&self) -> Uuid {
+        Uuid::from_u64_pair(self.service, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl<M: Member> Service<M> {
+    /// With so many instances, just started.
+    pub fn new(instances: usize) -> Self {
+        let mut service = Self {
+            database: Database::default(),
+            tables: M::Tables::default(),
+            processes: Vec::new(),
+            assigned: BTreeMap::new(),
+            gone: Vec::new(),
+            orphans: Vec::new(),
+            wire: Vec::new(),
+            duplicates: 0,
+            ids: 0,
+            lives: 0,
+        };
+        for _ in 0..instances {
+            let process = Process::new(service.next_name());
+            service.processes.push(process);
+        }
+        for (number, partition) in partitions::<M>().into_iter().enumerate() {
+            let process = number % instances;
+            service.assigned.insert(partition, process);
+            service.begin(process, partition, 0);
+        }
+        service
+    }
+
+    /// Does something with ids of this service.
+    pub fn with_ids<T>(&mut self, work: impl FnOnce(&mut Self, &Counter) -> T) -> T {
+        let service = M::NAME.bytes().map(u64::from).sum();
+        let ids = Counter { service, next: AtomicU64::new(self.ids) };
+        let result = work(self, &ids);
+        self.ids = ids.next.load(Ordering::Relaxed);
+        result
+    }
+
+    fn next_name(&mut self) -> String {
+        self.lives += 1;
+        format!("{}-{}", M::NAME, self.lives)
+    }
+
+    /// Starts to read a partition where the database says.
+    fn begin(&mut self, process: usize, partition: Partition, end: i64) {
+        let position = self.database.load_or_begin(partition.0, partition.1, 0);
+        if let Start::From(_) = start(&position, 0, end) {
+            self.processes[process].readers.insert(partition, reader(position.next_offset));
+        }
+    }
+
+    /// Another instance that runs.
+    fn other(&self, process: usize) -> Option<usize> {
+        let runs = |number: &usize| self.processes[*number].state == State::Running;
+        (0..self.processes.len()).filter(|number| *number != process).find(runs)
+    }
+
+    /// One that runs.
+    pub fn running(&self) -> Option<usize> {
+        self.processes.iter().position(|process| process.state == State::Running)
+    }
+
+    /// The instances look at what they may do now.
+    pub fn wake(&mut self, now: Timestamp) {
+        let claimable = if M::CALLS { self.database.claimable(now) } else { Vec::new() };
+        let running = self.processes.iter_mut().filter(|process| process.state == State::Running);
+        for process in running {
+            process.relay.wake(&self.database);
+            if M::CALLS {
+                process.calls.wake(&claimable);
+            }
+        }
+    }
+
+    /// Does it; `Err` when the log cannot be right any more.
+    pub fn act(&mut self, process: usize, act: &Act, around: &mut Surroundings<'_>) -> Result<(), String> {
+        match act {
+            Act::Lease => self.lease(process, around.now),
+            Act::Exchange(fate) => self.exchange(process, *fate),
+            Act::Publish(row, fate) => return self.publish(process, *row, *fate, around.log),
+            Act::Unblock => self.processes[process].relay.step(relay::Input::Unblock),
+            Act::Handle { what, max, fate } => self.handle(process, what, *max, *fate, around),
+            Act::Claim(fate) => self.claim(process, *fate, around.now),
+            Act::Call(id, fate) => self.call(process, *id, *fate, around),
+            Act::Write(fate) => self.write(process, *fate, around.now),
+            Act::WriteAgain(id) => {
+                self.processes[process].calls.later.remove(id);
+                self.processes[process].calls.step(intents::Input::WriteAgain(*id));
+            }
+            Act::Crash => self.crash(process, around.log),
+            Act::Start => self.start(process, around.log),
+            Act::Pause => self.pause(process, around.log),
+            Act::Resume => self.resume(process),
+            Act::Rebalance(partition, to) => self.rebalance(*partition, *to, around.log),
+            Act::RunOut(name) => {
+                self.gone.retain(|gone| gone != name);
+                self.run_out(name);
+            }
+            Act::RunOutIntent(id) => {
+                self.orphans.retain(|orphan| orphan != id);
+                self.database.run_out_intent(*id);
+            }
+            Act::Arrive(number) => {
+                let row = self.wire.remove(*number);
+                return around.log.append(&row).map(drop);
+            }
+        }
+        Ok(())
+    }
+
+    fn run_out(&mut self, name: &str) {
+        self.database.run_out(name);
+        self.processes.iter_mut().for_each(|process| process.leases_stale = true);
+    }
+
+    fn lease(&mut self, process: usize, now: Timestamp) {
+        let before = self.database.leases().to_vec();
+        let held = self.database.claim_shards(&self.processes[process].name, now, LEASE);
+        let changed = before.iter().zip(self.database.leases()).any(|(one, other)| one.owner != other.owner);
+        self.processes.iter_mut().for_each(|process| process.leases_stale |= changed);
+        let process = &mut self.processes[process];
+        process.leases_stale = false;
+        process.relay.held = held.into_iter().collect();
+        let held = process.relay.held.clone();
+        process.relay.step(relay::Input::Held(held));
+    }
+
+    fn exchange(&mut self, process: usize, fate: Fate) {
+        let relay = &mut self.processes[process].relay;
+        let Some(wanted) = relay.exchange.take() else { return };
+        let rows = match fate {
+            Fate::Nothing => Vec::new(),
+            Fate::Done | Fate::AnswerLost | Fate::Late => {
+                self.database.exchange(&wanted.delete, &wanted.shards, &wanted.without, wanted.limit)
+            }
+        };
+        if fate != Fate::Done {
+            return relay.step(relay::Input::ExchangeFailed);
+        }
+        let heads = rows.iter().map(OutboxRow::head).collect();
+        relay.rows.extend(rows.into_iter().map(|row| (row.id, row)));
+        relay.step(relay::Input::Exchanged { rows: heads });
+    }
+
+    fn publish(&mut self, process: usize, id: i64, fate: Fate, log: &mut Log) -> Result<(), String> {
+        let relay = &mut self.processes[process].relay;
+        relay.in_flight.remove(&id);
+        let Some(row) = relay.rows.get(&id) else { return Ok(()) };
+        let appended = match fate {
+            Fate::Nothing => Ok(()),
+            Fate::Done | Fate::AnswerLost | Fate::Late => log.append(row).map(drop),
+        };
+        let input = if fate == Fate::Done { relay::Input::Acked(id) } else { relay::Input::Failed(id) };
+        relay.step(input);
+        appended
+    }
+
+    fn handle(
+        &mut self,
+        process: usize,
+        what: &[Partition],
+        max: usize,
+        fate: Fate,
+        around: &mut Surroundings<'_>,
+    ) {
+        let readers = &self.processes[process].readers;
+        let tries: Vec<(Partition, _, Vec<Arc<Entry>>)> = what
+            .iter()
+            .filter_map(|partition| {
+                let reader = readers.get(partition)?;
+                let attempt = reader.attempt();
+                let entries =
+                    around.log.read(*partition, reader.next_offset(), attempt.records_max.min(max));
+                (!entries.is_empty()).then_some((*partition, attempt, entries))
+            })
+            .collect();
+        let slices: Vec<Slice<'_, Event>> = tries
+            .iter()
+            .map(|(partition, attempt, entries)| Slice {
+                topic: partition.0,
+                partition: partition.1,
+                from: readers[partition].next_offset(),
+                attempts: readers[partition].attempts(),
+                park: attempt.park.as_ref(),
+                records: entries.iter().map(|entry| (&entry.raw, &entry.record)).collect(),
+            })
+            .collect();
+        let ends: Vec<(Partition, usize, i64)> =
+            tries.iter().zip(&slices).map(|((at, _, entries), one)| (*at, entries.len(), one.end())).collect();
+        let name = self.processes[process].name.clone();
+        let outcome = self.in_transaction(&name, &slices, fate, around.now);
+        let together = ends.len() > 1 && outcome != Outcome::Committed;
+        for (partition, records, end) in ends {
+            let outcome = if together { Outcome::Apart } else { outcome.clone() };
+            let Some(reader) = self.processes[process].readers.get_mut(&partition) else { continue };
+            if reader.tried(records, end, outcome, 0.0) == Next::Reload {
+                self.processes[process].readers.remove(&partition);
+                if self.assigned.get(&partition) == Some(&process) {
+                    self.begin(process, partition, around.log.end(partition));
+                }
+            }
+        }
+    }
+
+    fn in_transaction(
+        &mut self,
+        name: &str,
+        slices: &[Slice<'_, Event>],
+        fate: Fate,
+        now: Timestamp,
+    ) -> Outcome {
+        let away = || Outcome::Failed(Verdict::Outage, "no answer".to_owned());
+        if fate == Fate::Nothing {
+            return away();
+        }
+        let handler = M::handler();
+        let done = self.with_ids(|service, ids| {
+            let clock = Still(now);
+            let deciding = Deciding { handler: &handler, clock: &clock, ids };
+            let mut session = Session::begin(name, &mut service.database, &mut service.tables);
+            let cause = |_, received: &messaging::Received<Event>| Cause::event(&received.metadata);
+            // A transaction in memory never waits.
+            let done = handle(&mut session, &deciding, slices, cause).now_or_never();
+            if !matches!(done, Some(Ok(_))) {
+                session.roll_back();
+            }
+            done
+        });
+        match done {
+            Some(Ok(done)) => {
+                self.duplicates += done.duplicates.len();
+                if fate == Fate::Done { Outcome::Committed } else { away() }
+            }
+            Some(Err(Failure::Moved)) => Outcome::Moved,
+            Some(Err(Failure::Refused(parking))) => Outcome::Refused(parking),
+            Some(Err(Failure::Store(error))) => Outcome::Failed(error.verdict(), error.to_string()),
+            None => away(),
+        }
+    }
+
+    fn claim(&mut self, process: usize, fate: Fate, now: Timestamp) {
+        let calls = &mut self.processes[process].calls;
+        let Some((limit, without)) = calls.claim.take() else { return };
+        if fate == Fate::Nothing {
+            return calls.step(intents::Input::ClaimFailed);
+        }
+        let name = self.processes[process].name.clone();
+        let claimed = self.database.claim_intents(&name, now, LEASE, limit, &without);
+        let ids: Vec<i64> = claimed.iter().map(|intent| intent.id).collect();
+        let calls = &mut self.processes[process].calls;
+        if fate == Fate::Done {
+            calls.held.extend(claimed.into_iter().map(|intent| (intent.id, intent)));
+            calls.step(intents::Input::Claimed(ids));
+        } else {
+            calls.step(intents::Input::ClaimFailed);
+            self.orphans.extend(ids);
+        }
+    }
+
+    fn call(&mut self, process: usize, id: i64, fate: Fate, around: &mut Surroundings<'_>) {
+        let calls = &mut self.processes[process].calls;
+        calls.to_call.remove(&id);
+        let Some(intent) = calls.held.get(&id) else { return };
+        let lost = || Err(Retry { reason: "no answer".to_owned(), after: None, outage: true });
+        let result = match fate {
+            Fate::Done => M::perform(&self.tables, around.outside, intent, around.now),
+            Fate::AnswerLost => {
+                let answered = M::perform(&self.tables, around.outside, intent, around.now);
+                answered.and_then(|_| lost())
+            }
+            Fate::Nothing => lost(),
+            Fate::Late => {
+                around.late.push((M::NAME, intent.clone()));
+                lost()
+            }
+        };
+        let done = result.is_ok();
+        calls.results.insert(id, result);
+        calls.step(if done { intents::Input::Performed(id) } else { intents::Input::Retry(id) });
+    }
+
+    fn write(&mut self, process: usize, fate: Fate, now: Timestamp) {
+        let calls = &mut self.processes[process].calls;
+        let Some((conclude, put_back)) = calls.write.take() else { return };
+        if fate == Fate::Nothing {
+            return calls.step(intents::Input::WriteFailed(Verdict::Outage));
+        }
+        let name = self.processes[process].name.clone();
+        let all: Vec<i64> = conclude.into_iter().chain(put_back).collect();
+        let (held, results) = {
+            let calls = &self.processes[process].calls;
+            let held: Vec<Intent> = all.iter().filter_map(|id| calls.held.get(id).cloned()).collect();
+            let results: Vec<_> = all.iter().filter_map(|id| calls.results.get(id).cloned()).collect();
+            (held, results)
+        };
+        let mut done = Vec::new();
+        let mut again = Vec::new();
+        for (intent, result) in held.iter().zip(results) {
+            match result {
+                Ok(outcome) => {
+                    done.push((intent, outcome, Cause { event: intent.causation, ..Cause::default() }));
+                }
+                Err(retry) => again.push((intent, now.plus(retry.after.unwrap_or_default()))),
+            }
+        }
+        let handler = M::handler();
+        self.with_ids(|service, ids| {
+            let clock = Still(now);
+            let deciding = Deciding { handler: &handler, clock: &clock, ids };
+            let mut session = Session::begin(&name, &mut service.database, &mut service.tables);
+            M::conclude(&mut session, &deciding, done, &again, now);
+        });
+        let calls = &mut self.processes[process].calls;
+        if fate != Fate::Done {
+            return calls.step(intents::Input::WriteFailed(Verdict::Outage));
+        }
+        for id in &all {
+            calls.held.remove(id);
+            calls.results.remove(id);
+        }
+        calls.step(intents::Input::Written);
+    }
+
+    fn crash(&mut self, process: usize, log: &Log) {
+        let dead = &mut self.processes[process];
+        dead.state = State::Down;
+        let sent = dead.relay.in_flight.iter().filter_map(|id| dead.relay.rows.get(id).cloned());
+        self.wire.extend(sent);
+        let name = std::mem::take(&mut dead.name);
+        *dead = Process { state: State::Down, ..Process::new(name.clone()) };
+        self.gone.push(name);
+        self.hand_over(process, log);
+    }
+
+    fn pause(&mut self, process: usize, log: &Log) {
+        self.processes[process].state = State::Paused;
+        self.gone.push(self.processes[process].name.clone());
+        self.hand_over(process, log);
+    }
+
+    fn resume(&mut self, process: usize) {
+        self.processes[process].state = State::Running;
+        let name = &self.processes[process].name;
+        self.gone.retain(|gone| gone != name);
+    }
+
+    /// The broker notices, and gives the partitions to another instance, if there is one.
+    fn hand_over(&mut self, process: usize, log: &Log) {
+        let Some(other) = self.other(process) else { return };
+        let its = self.assigned.iter().filter(|(_, owner)| **owner == process);
+        let partitions: Vec<Partition> = its.map(|(partition, _)| *partition).collect();
+        for partition in partitions {
+            self.rebalance(partition, other, log);
+        }
+    }
+
+    /// Whoever had it is not told.
+    fn rebalance(&mut self, partition: Partition, to: usize, log: &Log) {
+        self.assigned.insert(partition, to);
+        self.begin(to, partition, log.end(partition));
+    }
+
+    fn start(&mut self, process: usize, log: &Log) {
+        let name = self.next_name();
+        self.processes[process] = Process::new(name);
+        let runs = |number: usize| self.processes[number].state == State::Running;
+        let idle = self.assigned.iter().filter(|(_, owner)| **owner == process || !runs(**owner));
+        let partitions: Vec<Partition> = idle.map(|(partition, _)| *partition).collect();
+        for partition in partitions {
+            self.rebalance(partition, process, log);
+        }
+        self.processes.iter_mut().for_each(|process| process.leases_stale = true);
+    }
+}
