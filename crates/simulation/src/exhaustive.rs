@@ -1,9 +1,11 @@
 //! Every history of a small scope: all states that can be reached from its beginning, each visited once.
 
 use std::collections::HashSet;
-use std::fmt;
-use std::hash::{DefaultHasher, Hasher as _};
+use std::fmt::{self, Write as _};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
 
+use crate::act::{Act, Fate};
 use crate::verdict;
 use crate::world::{Plan, Step, World};
 
@@ -45,55 +47,117 @@ struct Search<F> {
     may: F,
 }
 
+/// A state on the way, and what is not tried of it yet.
+struct Level {
+    world: World,
+    parts: Parts,
+    steps: Vec<(Step, bool)>,
+}
+
+/// A hash of each part of a world: most steps change one or two, and the others need not be looked at again.
+#[derive(Clone, Copy, Default)]
+struct Parts([u64; 7]);
+
 impl<F: Fn(&World, &Step) -> bool> Search<F> {
     fn from(&mut self, world: World) {
-        let mut stack = vec![(world, Vec::<(Step, bool)>::new(), true)];
-        while let Some((world, steps, fresh)) = stack.last_mut() {
-            if *fresh {
-                *fresh = false;
-                if !self.is_new(world) {
-                    stack.pop();
-                    self.path.pop();
-                    continue;
-                }
-                let ordinary = world.ordinary();
-                if ordinary.is_empty() {
-                    self.visited.ends += 1;
-                    let wrong = verdict::wrong(world);
-                    if !wrong.is_empty() {
-                        return self.found(wrong);
+        let mut levels: Vec<Level> = Vec::new();
+        let parts = Parts::default().after(&world, None);
+        let mut next = Some((world, parts));
+        loop {
+            if let Some((world, parts)) = next.take() {
+                if self.seen.insert(parts.whole()) {
+                    self.visited.states += 1;
+                    let steps = self.steps(&world);
+                    let rests = !steps.iter().any(|(_, fault)| !fault);
+                    if rests && !self.ends_well(&world) {
+                        return;
                     }
+                    levels.push(Level { world, parts, steps });
+                } else {
+                    self.path.pop();
                 }
-                let faults = world.faults();
-                let faults = faults.into_iter().filter(|step| (self.may)(world, step));
-                *steps = ordinary.into_iter().map(|step| (step, false)).collect();
-                steps.extend(faults.map(|step| (step, true)));
             }
-            let Some((step, fault)) = steps.pop() else {
-                stack.pop();
+            let Some(level) = levels.last_mut() else { return };
+            let Some((step, fault)) = level.steps.pop() else {
+                levels.pop();
                 self.path.pop();
                 continue;
             };
-            let mut next = world.clone();
-            self.path.push(next.tell(&step));
-            next.faults_left -= usize::from(fault);
+            let mut world = level.world.clone();
+            self.path.push(world.tell(&step));
+            world.faults_left -= usize::from(fault);
             self.visited.steps += 1;
-            if let Err(broken) = next.step(&step) {
+            if let Err(broken) = world.step(&step) {
                 return self.found(vec![broken]);
             }
-            stack.push((next, Vec::new(), true));
+            let parts = level.parts.after(&world, Some(&level.world));
+            next = Some((world, parts));
         }
     }
 
-    fn is_new(&mut self, world: &World) -> bool {
-        let mut fingerprint = Fingerprint(DefaultHasher::new());
-        let _written = world.write_state(&mut fingerprint);
-        let new = self.seen.insert(fingerprint.0.finish());
-        self.visited.states += usize::from(new);
-        new
+    /// Which steps tell states apart. Housekeeping is done at once: it changes nothing anybody else sees, and a crash before it
+    /// is a step of its own. Nobody reads what email writes, so it works when all others are done: it then meets its records
+    /// in every way it could have met them before.
+    fn steps(&self, world: &World) -> Vec<(Step, bool)> {
+        let is_email = |step: &Step| matches!(step, Step::Service(3, ..));
+        let mut ordinary = world.ordinary();
+        if ordinary.iter().any(|step| !is_email(step)) {
+            ordinary.retain(|step| !is_email(step));
+        }
+        let early = ordinary.iter().all(|step| !is_email(step)) && !ordinary.is_empty();
+        if let Some(first) = ordinary.iter().position(is_housekeeping) {
+            ordinary = vec![ordinary.swap_remove(first)];
+        }
+        let faults = world.faults().into_iter();
+        let faults = faults.filter(|step| !(early && is_email(step)) && (self.may)(world, step));
+        let faults: Vec<(Step, bool)> = faults.map(|step| (step, true)).collect();
+        ordinary.into_iter().map(|step| (step, false)).chain(faults).collect()
+    }
+
+    fn ends_well(&mut self, world: &World) -> bool {
+        self.visited.ends += 1;
+        let wrong = verdict::wrong(world);
+        let well = wrong.is_empty();
+        if !well {
+            self.found(wrong);
+        }
+        well
     }
 
     fn found(&mut self, wrong: Vec<String>) {
         self.visited.wrong = Some((self.path.clone(), wrong));
     }
+}
+
+fn is_housekeeping(step: &Step) -> bool {
+    matches!(step, Step::Service(_, _, Act::Lease | Act::Exchange(Fate::Done) | Act::Unblock))
+}
+
+impl Parts {
+    /// Of a world that came out of another one.
+    fn after(self, world: &World, before: Option<&World>) -> Self {
+        let Self(mut parts) = self;
+        macro_rules! look {
+            ($($number:literal: $part:ident),*) => {$(
+                if before.is_none_or(|before| !Arc::ptr_eq(&before.$part, &world.$part)) {
+                    parts[$number] = hash(&*world.$part);
+                }
+            )*};
+        }
+        look!(0: order, 1: inventory, 2: billing, 3: email, 4: log, 5: outside);
+        parts[6] = hash(&(&world.placed, &world.late, world.faults_left, world.counted));
+        Self(parts)
+    }
+
+    fn whole(self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.0.hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+fn hash(part: &impl fmt::Debug) -> u64 {
+    let mut fingerprint = Fingerprint(DefaultHasher::new());
+    let _written = write!(fingerprint, "{part:?}");
+    fingerprint.0.finish()
 }

@@ -16,4 +16,4 @@ mod verdict;
 mod world;
 
 pub use act::{Act, Fate, Scope};
-pub use world::{Plan, Step, Wish, World};
+pub use world::{Counted, Plan, Step, Wish, World};

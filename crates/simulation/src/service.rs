@@ -50,9 +50,9 @@ pub struct Service<M: Member> {
 /// What a service acts on besides itself.
 pub struct Surroundings<'a> {
     /// Kafka.
-    pub log: &'a mut Log,
+    pub log: &'a mut Arc<Log>,
     /// Gateway and mailbox.
-    pub outside: &'a mut Outside,
+    pub outside: &'a mut Arc<Outside>,
     /// Calls that the other side gets later: service and intent.
     pub late: &'a mut Vec<(&'static str, Intent)>,
     /// Now.
@@ -157,7 +157,7 @@ impl<M: Member> Service<M> {
         match act {
             Act::Lease => self.lease(process, around.now),
             Act::Exchange(fate) => self.exchange(process, *fate),
-            Act::Publish(row, fate) => return self.publish(process, *row, *fate, around.log),
+            Act::Publish(row, fate) => return self.publish(process, *row, *fate, Arc::make_mut(around.log)),
             Act::Unblock => self.processes[process].relay.step(relay::Input::Unblock),
             Act::Handle { what, max, fate } => self.handle(process, what, *max, *fate, around),
             Act::Claim(fate) => self.claim(process, *fate, around.now),
@@ -182,7 +182,7 @@ impl<M: Member> Service<M> {
             }
             Act::Arrive(number) => {
                 let row = self.wire.remove(*number);
-                return around.log.append(&row).map(drop);
+                return Arc::make_mut(around.log).append(&row).map(drop);
             }
         }
         Ok(())
@@ -343,9 +343,9 @@ impl<M: Member> Service<M> {
         let Some(intent) = calls.held.get(&id) else { return };
         let lost = || Err(Retry { reason: "no answer".to_owned(), after: None, outage: true });
         let result = match fate {
-            Fate::Done => M::perform(&self.tables, around.outside, intent, around.now),
+            Fate::Done => M::perform(&self.tables, Arc::make_mut(around.outside), intent, around.now),
             Fate::AnswerLost => {
-                let answered = M::perform(&self.tables, around.outside, intent, around.now);
+                let answered = M::perform(&self.tables, Arc::make_mut(around.outside), intent, around.now);
                 answered.and_then(|_| lost())
             }
             Fate::Nothing => lost(),

@@ -2,6 +2,7 @@
 //! step is next is somebody else's choice.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use events::{CustomerRegistered, Event, Line, OrderCreated, PaymentToken};
@@ -66,28 +67,39 @@ pub enum Step {
     Late(usize),
 }
 
+/// Faults of a kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Records that came into the log and are sent again.
+    pub repeats: usize,
+    /// Instances that died.
+    pub crashes: usize,
+}
+
 /// The store.
 #[derive(Clone, Debug)]
 pub struct World {
     /// Orders.
-    pub order: Service<OrderMember>,
+    pub order: Arc<Service<OrderMember>>,
     /// Stock.
-    pub inventory: Service<InventoryMember>,
+    pub inventory: Arc<Service<InventoryMember>>,
     /// Payments.
-    pub billing: Service<BillingMember>,
+    pub billing: Arc<Service<BillingMember>>,
     /// Mails.
-    pub email: Service<EmailMember>,
+    pub email: Arc<Service<EmailMember>>,
     /// Kafka.
-    pub log: Log,
+    pub log: Arc<Log>,
     /// Gateway and mailbox.
-    pub outside: Outside,
+    pub outside: Arc<Outside>,
     /// Calls that were given up and may still arrive.
     pub late: Vec<(&'static str, messaging::Intent)>,
     /// The order of each wish, once its customer knows it.
     pub placed: Vec<Option<OrderId>>,
     /// Faults that may still happen.
     pub faults_left: usize,
-    plan: std::sync::Arc<Plan>,
+    /// What has happened so far that a scope counts.
+    pub counted: Counted,
+    plan: Arc<Plan>,
     now: Timestamp,
 }
 
@@ -103,19 +115,19 @@ macro_rules! each {
     ($world:expr, $number:expr, $service:ident => $do:expr) => {
         match $number {
             0 => {
-                let $service = &mut $world.order;
+                let $service = Arc::make_mut(&mut $world.order);
                 $do
             }
             1 => {
-                let $service = &mut $world.inventory;
+                let $service = Arc::make_mut(&mut $world.inventory);
                 $do
             }
             2 => {
-                let $service = &mut $world.billing;
+                let $service = Arc::make_mut(&mut $world.billing);
                 $do
             }
             _ => {
-                let $service = &mut $world.email;
+                let $service = Arc::make_mut(&mut $world.email);
                 $do
             }
         }
@@ -127,17 +139,18 @@ impl World {
     pub fn new(plan: Plan) -> Self {
         let instances = plan.instances;
         let mut world = Self {
-            order: Service::new(instances),
-            inventory: Service::new(instances),
-            billing: Service::new(instances),
-            email: Service::new(instances),
-            log: Log::default(),
-            outside: Outside::default(),
+            order: Arc::new(Service::new(instances)),
+            inventory: Arc::new(Service::new(instances)),
+            billing: Arc::new(Service::new(instances)),
+            email: Arc::new(Service::new(instances)),
+            log: Arc::default(),
+            outside: Arc::default(),
             late: Vec::new(),
             placed: vec![None; plan.wishes.len()],
             faults_left: plan.faults_max,
+            counted: Counted::default(),
             now: Timestamp::from_micros(BEGIN_US).unwrap_or(Timestamp::EPOCH),
-            plan: std::sync::Arc::new(plan),
+            plan: Arc::new(plan),
         };
         world.fill();
         world
@@ -153,7 +166,7 @@ impl World {
                 received: *pieces,
                 sequence: Sequence(1),
             };
-            self.inventory.tables.warehouse.stock.insert(sku(number), stock);
+            Arc::make_mut(&mut self.inventory).tables.warehouse.stock.insert(sku(number), stock);
         }
         let registered = CustomerRegistered {
             customer_id: customer(),
@@ -165,7 +178,7 @@ impl World {
         if self.plan.customer_known {
             let mut known = email::domain::Customer::unknown(customer());
             known.evolve(&event, 1);
-            self.email.tables.customers.insert(customer(), known);
+            Arc::make_mut(&mut self.email).tables.customers.insert(customer(), known);
             return;
         }
         let id = EventId(Uuid::from_u128(1));
@@ -174,12 +187,12 @@ impl World {
             shard: 0,
             topic: events::topics::CUSTOMERS,
             key: customer().to_string(),
-            event: std::sync::Arc::new(Outgoing { id, sequence: 1, event }),
+            event: Arc::new(Outgoing { id, sequence: 1, event }),
             at: self.now,
             causation: None,
         };
         // The first record of a log is never out of order.
-        let _appended = self.log.append(&row);
+        let _appended = Arc::make_mut(&mut self.log).append(&row);
     }
 
     /// What it began with.
@@ -252,6 +265,7 @@ impl World {
         if self.plan.time {
             self.now = self.now.plus(Duration::from_millis(1));
         }
+        self.counted.count(step);
         let done = match step {
             Step::Service(number, process, act) => self.act(*number, *process, act),
             Step::Place(wish, fate) => {
@@ -297,10 +311,10 @@ impl World {
     fn wake(&mut self, step: &Step) {
         match step {
             Step::Service(number, ..) => each!(self, *number, service => service.wake(self.now)),
-            Step::Place(..) | Step::Cancel(..) | Step::Sweep => self.order.wake(self.now),
+            Step::Place(..) | Step::Cancel(..) | Step::Sweep => Arc::make_mut(&mut self.order).wake(self.now),
             Step::Hour => {
-                self.billing.wake(self.now);
-                self.email.wake(self.now);
+                Arc::make_mut(&mut self.billing).wake(self.now);
+                Arc::make_mut(&mut self.email).wake(self.now);
             }
             Step::Late(_) => {}
         }
@@ -321,7 +335,7 @@ impl World {
         let (now, plan) = (self.now, self.plan.clone());
         let id = OrderId(Uuid::from_u64_pair(7, wish as u64));
         let created = created(id, &plan.wishes[wish], now);
-        self.order.with_ids(|service, ids| {
+        Arc::make_mut(&mut self.order).with_ids(|service, ids| {
             let (tracked, effects) = order::effects::begin(&created, ids);
             service.tables.store(tracked);
             service.tables.keys.insert(wish, id);
@@ -333,7 +347,7 @@ impl World {
     /// As the handlers of HTTP and the sweeper do it: load, decide, carry out, save, write.
     fn decide(&mut self, orders: Vec<OrderId>, trigger: Trigger) {
         let now = self.now;
-        self.order.with_ids(|service, ids| {
+        Arc::make_mut(&mut self.order).with_ids(|service, ids| {
             let mut session = Session::begin("", &mut service.database, &mut service.tables);
             let keys = orders.into_iter().map(order::store::Key::Order).collect();
             let work = async {
@@ -355,10 +369,11 @@ impl World {
     /// Nobody hears the answer.
     fn arrive(&mut self, number: usize) {
         let (service, intent) = self.late.remove(number);
+        let outside = Arc::make_mut(&mut self.outside);
         if service == BillingMember::NAME {
-            drop(BillingMember::perform(&self.billing.tables, &mut self.outside, &intent, self.now));
+            drop(BillingMember::perform(&self.billing.tables, outside, &intent, self.now));
         } else {
-            drop(EmailMember::perform(&self.email.tables, &mut self.outside, &intent, self.now));
+            drop(EmailMember::perform(&self.email.tables, outside, &intent, self.now));
         }
     }
 
@@ -369,11 +384,6 @@ impl World {
             }
         }
         Ok(())
-    }
-
-    /// What tells this state from others, as text: two states of the same text go on in the same ways.
-    pub fn write_state(&self, out: &mut impl std::fmt::Write) -> std::fmt::Result {
-        write!(out, "{self:?}")
     }
 
     /// A step for the reader of a table.
@@ -422,6 +432,16 @@ impl World {
             Some(Fate::AnswerLost) => format!("{what}; done, and no answer"),
             Some(Fate::Nothing) => format!("{what}; fails"),
             Some(Fate::Late) => format!("{what}; given up, arrives later"),
+        }
+    }
+}
+
+impl Counted {
+    fn count(&mut self, step: &Step) {
+        match step {
+            Step::Service(_, _, Act::Publish(_, Fate::AnswerLost)) => self.repeats += 1,
+            Step::Service(_, _, Act::Crash) => self.crashes += 1,
+            _ => {}
         }
     }
 }
