@@ -84,7 +84,7 @@ impl Act {
 pub struct Scope {
     /// Batches of several records and of several partitions, beside single records.
     pub batches: bool,
-    /// Instances that stand still.
+    /// Instances that stand still, leases that run out under those who hold them, and what the dead had sent.
     pub zombies: bool,
 }
 

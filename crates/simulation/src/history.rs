@@ -86,13 +86,13 @@ fn run(choices: &mut Choices, mut before: impl FnMut(&World, &Step, bool)) -> Hi
             break vec![broken];
         }
     };
-    let services = [world.order.duplicates, world.inventory.duplicates, world.billing.duplicates];
+    let services = [world.order.duplicates.0, world.inventory.duplicates.0, world.billing.duplicates.0];
     History {
         tape: choices.taken().to_vec(),
         steps,
         orders: world.placed.len(),
         faults: world.plan().faults_max - world.faults_left,
-        duplicates: services.iter().sum::<usize>() + world.email.duplicates,
+        duplicates: services.iter().sum::<usize>() + world.email.duplicates.0,
         wrong,
     }
 }

@@ -16,7 +16,7 @@ use messaging::memory::{Database, OutboxRow, Session};
 use messaging::{Cause, Intent, Retry};
 use uuid::Uuid;
 
-use crate::act::{Act, Fate};
+use crate::act::{Act, Fate, Scope};
 use crate::log::{Entry, Log, Partition};
 use crate::member::{Member, partitions};
 use crate::outside::Outside;
@@ -42,9 +42,19 @@ pub struct Service<M: Member> {
     /// Rows that were sent by instances that died: they may still arrive.
     pub wire: Vec<OutboxRow<Event>>,
     /// Events that were dropped for being known.
-    pub duplicates: usize,
+    pub duplicates: Untold,
     ids: u64,
     lives: u32,
+}
+
+/// A count for the report, which tells no state from another.
+#[derive(Clone, Copy, Default)]
+pub struct Untold(pub usize);
+
+impl std::fmt::Debug for Untold {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Ok(())
+    }
 }
 
 /// What a service acts on besides itself.
@@ -55,6 +65,8 @@ pub struct Surroundings<'a> {
     pub outside: &'a mut Arc<Outside>,
     /// Calls that the other side gets later: service and intent.
     pub late: &'a mut Vec<(&'static str, Intent)>,
+    /// What may happen.
+    pub scope: Scope,
     /// Now.
     pub now: Timestamp,
 }
@@ -91,7 +103,7 @@ impl<M: Member> Service<M> {
             gone: Vec::new(),
             orphans: Vec::new(),
             wire: Vec::new(),
-            duplicates: 0,
+            duplicates: Untold(0),
             ids: 0,
             lives: 0,
         };
@@ -167,7 +179,7 @@ impl<M: Member> Service<M> {
                 self.processes[process].calls.later.remove(id);
                 self.processes[process].calls.step(intents::Input::WriteAgain(*id));
             }
-            Act::Crash => self.crash(process, around.log),
+            Act::Crash => self.crash(process, around.scope.zombies, around.log),
             Act::Start => self.start(process, around.log),
             Act::Pause => self.pause(process, around.log),
             Act::Resume => self.resume(process),
@@ -308,7 +320,7 @@ impl<M: Member> Service<M> {
         });
         match done {
             Some(Ok(done)) => {
-                self.duplicates += done.duplicates.len();
+                self.duplicates.0 += done.duplicates.len();
                 if fate == Fate::Done { Outcome::Committed } else { away() }
             }
             Some(Err(Failure::Moved)) => Outcome::Moved,
@@ -401,10 +413,10 @@ impl<M: Member> Service<M> {
         calls.step(intents::Input::Written);
     }
 
-    fn crash(&mut self, process: usize, log: &Log) {
+    fn crash(&mut self, process: usize, arrives: bool, log: &Log) {
         let dead = &mut self.processes[process];
         dead.state = State::Down;
-        let sent = dead.relay.in_flight.iter().filter_map(|id| dead.relay.rows.get(id).cloned());
+        let sent = dead.relay.in_flight.iter().filter(|_| arrives).filter_map(|id| dead.relay.rows.get(id).cloned());
         self.wire.extend(sent);
         let name = std::mem::take(&mut dead.name);
         *dead = Process { state: State::Down, ..Process::new(name.clone()) };

@@ -303,6 +303,7 @@ impl World {
             log: &mut self.log,
             outside: &mut self.outside,
             late: &mut self.late,
+            scope: self.plan.scope,
             now: self.now,
         };
         each!(self, number, service => service.act(process, act, &mut around))
