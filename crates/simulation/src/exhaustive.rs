@@ -5,9 +5,9 @@ use std::fmt::{self, Write as _};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use crate::act::Act;
+use crate::act::{Act, Fate, Scope};
 use crate::verdict;
-use crate::world::{Plan, Step, World};
+use crate::world::{Plan, Step, Wish, World};
 
 /// What was visited.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -186,4 +186,63 @@ fn hash(part: &impl fmt::Debug) -> u64 {
     let mut fingerprint = Fingerprint(DefaultHasher::new());
     let _written = write!(fingerprint, "{part:?}");
     fingerprint.0.finish()
+}
+
+/// Scopes that are small enough to visit all of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Small {
+    /// One order, at most two records sent again, at most one instance killed.
+    OneOrder,
+    /// Two orders for the one piece there is.
+    TwoOrders,
+    /// One order, cancelled by its customer at any moment, or overdue, with one record sent again.
+    Cancelled,
+    /// One order whose money can be held and not taken, with one instance killed.
+    CaptureFails,
+}
+
+impl Small {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::OneOrder, Self::TwoOrders, Self::Cancelled, Self::CaptureFails];
+
+    /// How it begins, and the faults it has.
+    pub fn scope(self) -> (Plan, fn(&World, &Step) -> bool) {
+        let wish = |token| Wish { lines: vec![(0, 1)], token };
+        let plan = |wishes, faults_max| Plan {
+            shelves: vec![1],
+            wishes,
+            instances: 1,
+            customer_known: true,
+            faults_max,
+            scope: Scope { batches: false, zombies: false },
+            time: false,
+        };
+        match self {
+            Self::OneOrder => (plan(vec![wish("tok_ok")], 3), |world, step| match step {
+                Step::Service(_, _, Act::Publish(_, Fate::AnswerLost)) => world.counted.repeats < 2,
+                Step::Service(_, _, Act::Crash) => world.counted.crashes < 1,
+                _ => false,
+            }),
+            Self::TwoOrders => (plan(vec![wish("tok_ok"), wish("tok_ok")], 0), |_, _| false),
+            Self::Cancelled => (plan(vec![wish("tok_ok")], 2), |world, step| match step {
+                Step::Service(_, _, Act::Publish(_, Fate::AnswerLost)) => world.counted.repeats < 1,
+                Step::Cancel(..) | Step::Hour => true,
+                _ => false,
+            }),
+            Self::CaptureFails => (plan(vec![wish("tok_capture_fails")], 1), |_, step| {
+                matches!(step, Step::Service(_, _, Act::Crash))
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Small {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OneOrder => "one order, up to two repeats and a crash",
+            Self::TwoOrders => "two orders for one piece",
+            Self::Cancelled => "one order, cancelled or overdue at any moment, a repeat",
+            Self::CaptureFails => "one order whose money cannot be taken, a crash",
+        })
+    }
 }

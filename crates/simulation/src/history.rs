@@ -1,7 +1,12 @@
 //! One history: from a plan and choices to the end, and what was wrong with it. A wrong one is shrunk by making its tape of
 //! choices shorter and plainer for as long as it stays wrong.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
+
+use events::CancelReason;
+use order::domain::Status;
 
 use crate::act::Scope;
 use crate::choices::Choices;
@@ -26,11 +31,13 @@ pub struct History {
     pub faults: usize,
     /// Records that were dropped for being known.
     pub duplicates: usize,
+    /// What became of its orders.
+    pub ends: Vec<&'static str>,
     /// What is wrong; nothing, if all is well.
     pub wrong: Vec<String>,
 }
 
-/// A wrong history, told step by step.
+/// A history, told step by step.
 #[derive(Clone, Debug)]
 pub struct Told {
     /// Its plan.
@@ -93,7 +100,21 @@ fn run(choices: &mut Choices, mut before: impl FnMut(&World, &Step, bool)) -> Hi
         orders: world.placed.len(),
         faults: world.plan().faults_max - world.faults_left,
         duplicates: services.iter().sum::<usize>() + world.email.duplicates.0,
+        ends: world.order.tables.orders.values().map(|order| end(order.status())).collect(),
         wrong,
+    }
+}
+
+fn end(status: Status) -> &'static str {
+    match status {
+        Status::Pending => "pending",
+        Status::Confirmed => "confirmed",
+        Status::Cancelled(CancelReason::OutOfStock) => "out of stock",
+        Status::Cancelled(CancelReason::PaymentDeclined) => "declined",
+        Status::Cancelled(CancelReason::CaptureFailed) => "not to be captured",
+        Status::Cancelled(CancelReason::TimedOut) => "timed out",
+        Status::Cancelled(CancelReason::CustomerRequest) => "cancelled by the customer",
+        Status::Cancelled(CancelReason::Unknown) => "cancelled",
     }
 }
 
@@ -120,7 +141,7 @@ fn plan(choices: &mut Choices) -> Plan {
         Wish { lines, token: TOKENS[choices.of(TOKENS.len())] }
     };
     let wishes = (0..orders).map(|_| wish()).collect();
-    let shelves = (0..products).map(|_| [3, 0, 1, 2][choices.of(4)]).collect();
+    let shelves = (0..products).map(|_| [4, 1, 2, 9][choices.of(4)]).collect();
     let instances = 1 + choices.of(2);
     let customer_known = choices.of(4) != 3;
     let faults_max = choices.of(9);
@@ -129,62 +150,130 @@ fn plan(choices: &mut Choices) -> Plan {
     Plan { shelves, wishes, instances, customer_known, faults_max, scope, time: true }
 }
 
-/// The shortest wrong history found from a wrong one.
-pub fn shrink(tape: Vec<usize>) -> Vec<usize> {
-    let mut best = tape;
+/// Whether it did not end well.
+pub fn is_wrong(history: &History) -> bool {
+    !history.wrong.is_empty()
+}
+
+/// The shortest history found that still is as `wanted`, which the one of this tape is.
+pub fn shrink(tape: Vec<usize>, wanted: impl Fn(&History) -> bool) -> Vec<usize> {
+    let mut shrinking = Shrinking { best: of_tape(tape), wanted };
     loop {
-        let before = best.clone();
-        shorten(&mut best);
-        flatten(&mut best);
-        if best == before {
-            return best;
+        let before = shrinking.best.tape.clone();
+        shrinking.shorten();
+        shrinking.flatten();
+        if shrinking.best.tape == before {
+            return before;
         }
     }
 }
 
-/// A simpler history that is wrong takes the place of the best.
-fn try_it(best: &mut Vec<usize>, tape: Vec<usize>) -> bool {
-    let history = of_tape(tape);
-    let simpler = (history.steps, history.faults, &history.tape);
-    let now = of_tape(best.clone());
-    let better = !history.wrong.is_empty() && simpler < (now.steps, now.faults, &now.tape);
-    if better {
-        *best = history.tape;
-    }
-    better
+struct Shrinking<F> {
+    best: History,
+    wanted: F,
 }
 
-fn shorten(best: &mut Vec<usize>) {
-    for length in [32, 8, 3, 1] {
+impl<F: Fn(&History) -> bool> Shrinking<F> {
+    /// A simpler history takes the place of the best.
+    fn is_better(&mut self, tape: Vec<usize>) -> bool {
+        let history = of_tape(tape);
+        let better = history.plainness() < self.best.plainness() && (self.wanted)(&history);
+        if better {
+            self.best = history;
+        }
+        better
+    }
+
+    fn shorten(&mut self) {
+        for length in [32, 8, 3, 1] {
+            let mut at = 0;
+            while at < self.best.tape.len() {
+                let mut tape = self.best.tape.clone();
+                tape.drain(at..(at + length).min(tape.len()));
+                if !self.is_better(tape) {
+                    at += length;
+                }
+            }
+        }
+    }
+
+    fn flatten(&mut self) {
         let mut at = 0;
-        while at < best.len() {
-            let mut tape = best.clone();
-            tape.drain(at..(at + length).min(tape.len()));
-            if !try_it(best, tape) {
-                at += length;
+        while at < self.best.tape.len() {
+            for value in 0..self.best.tape[at] {
+                let mut tape = self.best.tape.clone();
+                tape[at] = value;
+                if self.is_better(tape) {
+                    break;
+                }
             }
+            at += 1;
         }
     }
 }
 
-fn flatten(best: &mut Vec<usize>) {
-    let mut at = 0;
-    while at < best.len() {
-        for value in 0..best[at] {
-            let mut tape = best.clone();
-            tape[at] = value;
-            if try_it(best, tape) {
-                break;
-            }
+impl History {
+    /// Few faults first, then few steps, then plain choices.
+    fn plainness(&self) -> (usize, usize, &[usize]) {
+        (self.faults, self.steps, &self.tape)
+    }
+}
+
+/// Histories together.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// How many.
+    pub histories: u64,
+    /// Their orders.
+    pub orders: usize,
+    /// Their steps.
+    pub steps: usize,
+    /// Steps that went wrong.
+    pub faults: usize,
+    /// Records that were dropped for being known.
+    pub duplicates: usize,
+    /// What became of the orders: how many of each.
+    pub ends: BTreeMap<&'static str, usize>,
+}
+
+impl Tally {
+    /// One more.
+    pub fn add(&mut self, history: &History) {
+        self.histories += 1;
+        self.orders += history.orders;
+        self.steps += history.steps;
+        self.faults += history.faults;
+        self.duplicates += history.duplicates;
+        for end in &history.ends {
+            *self.ends.entry(end).or_default() += 1;
         }
-        at += 1;
+    }
+
+    /// Orders in a second, of so long a run.
+    pub fn orders_per_second(&self, took: Duration) -> f64 {
+        f64::from(u32::try_from(self.orders).unwrap_or(u32::MAX)) / took.as_secs_f64()
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { histories, orders, steps, faults, duplicates, ends } = self;
+        write!(
+            f,
+            "{histories} histories, all well: {orders} orders, {steps} steps, {faults} faults, {duplicates} duplicates dropped; "
+        )?;
+        let ends: Vec<String> = ends.iter().map(|(end, count)| format!("{count} {end}")).collect();
+        f.write_str(&ends.join(", "))
     }
 }
 
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Plan { shelves, wishes, instances, customer_known, .. } = &self.plan;
-        writeln!(f, "  on the shelves {shelves:?}, {instances} of each service, the customer known to email: {customer_known}")?;
+        writeln!(
+            f,
+            "  on the shelves {shelves:?}, {instances} of each service, the customer known to email: {customer_known}"
+        )?;
         for (number, Wish { lines, token }) in wishes.iter().enumerate() {
             let lines: Vec<String> = lines.iter().map(|(sku, pieces)| format!("{pieces} x P{sku}")).collect();
             writeln!(f, "  order {number}: {}, {token}", lines.join(" and "))?;

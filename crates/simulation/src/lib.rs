@@ -4,6 +4,7 @@
 
 mod act;
 mod choices;
+pub mod cli;
 pub mod exhaustive;
 pub mod history;
 mod log;

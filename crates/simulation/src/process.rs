@@ -147,9 +147,8 @@ impl Publishing {
         if self.exchange.is_some() {
             return;
         }
-        let unread = database
-            .unsent()
-            .any(|row| self.held.contains(&row.shard) && !self.rows.contains_key(&row.id));
+        let unread =
+            database.unsent().any(|row| self.held.contains(&row.shard) && !self.rows.contains_key(&row.id));
         if unread || self.core.rows_acked() > 0 {
             self.step(relay::Input::Rested);
             self.step(relay::Input::Woken);

@@ -261,8 +261,7 @@ impl<M: Member> Service<M> {
             .filter_map(|partition| {
                 let reader = readers.get(partition)?;
                 let attempt = reader.attempt();
-                let entries =
-                    around.log.read(*partition, reader.next_offset(), attempt.records_max.min(max));
+                let entries = around.log.read(*partition, reader.next_offset(), attempt.records_max.min(max));
                 (!entries.is_empty()).then_some((*partition, attempt, entries))
             })
             .collect();
@@ -277,8 +276,11 @@ impl<M: Member> Service<M> {
                 records: entries.iter().map(|entry| (&entry.raw, &entry.record)).collect(),
             })
             .collect();
-        let ends: Vec<(Partition, usize, i64)> =
-            tries.iter().zip(&slices).map(|((at, _, entries), one)| (*at, entries.len(), one.end())).collect();
+        let ends: Vec<(Partition, usize, i64)> = tries
+            .iter()
+            .zip(&slices)
+            .map(|((at, _, entries), one)| (*at, entries.len(), one.end()))
+            .collect();
         let name = self.processes[process].name.clone();
         let outcome = self.in_transaction(&name, &slices, fate, around.now);
         let together = ends.len() > 1 && outcome != Outcome::Committed;
@@ -416,7 +418,8 @@ impl<M: Member> Service<M> {
     fn crash(&mut self, process: usize, arrives: bool, log: &Log) {
         let dead = &mut self.processes[process];
         dead.state = State::Down;
-        let sent = dead.relay.in_flight.iter().filter(|_| arrives).filter_map(|id| dead.relay.rows.get(id).cloned());
+        let sent =
+            dead.relay.in_flight.iter().filter(|_| arrives).filter_map(|id| dead.relay.rows.get(id).cloned());
         self.wire.extend(sent);
         let name = std::mem::take(&mut dead.name);
         *dead = Process { state: State::Down, ..Process::new(name.clone()) };

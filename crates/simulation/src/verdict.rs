@@ -50,7 +50,8 @@ fn mails(world: &World, snapshot: &Snapshot) -> Vec<String> {
     let sent = snapshot.mails.iter().filter_map(|mail| mail.message_id.clone());
     let sent: BTreeSet<String> = sent.collect();
     let arrived: BTreeSet<String> = world.outside.mailbox.keys().cloned().collect();
-    let lost = sent.difference(&arrived).map(|id| format!("the mail {id} is said to be sent and never arrived"));
+    let lost =
+        sent.difference(&arrived).map(|id| format!("the mail {id} is said to be sent and never arrived"));
     let unknown = arrived.difference(&sent).map(|id| format!("the mail {id} arrived and nobody knows of it"));
     lost.chain(unknown).collect()
 }
@@ -66,7 +67,13 @@ fn snapshot(world: &World) -> Snapshot {
             .map(|(sku, one)| Level { sku: sku.clone(), on_hand: one.on_hand, reserved: one.reserved })
             .collect(),
         mails: world.email.tables.mails.values().flat_map(mails_of).collect(),
-        ledger: world.outside.book.effects(None, None, usize::MAX).iter().map(|(_, one)| effect(one)).collect(),
+        ledger: world
+            .outside
+            .book
+            .effects(None, None, usize::MAX)
+            .iter()
+            .map(|(_, one)| effect(one))
+            .collect(),
         details: Some(details(world)),
         busy: BTreeSet::new(),
     }

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use events::{CustomerRegistered, Event, Line, OrderCreated, PaymentToken};
-use kernel::{
-    Currency, CustomerId, EventId, LineQuantity, Money, OrderId, Sequence, Sku, Timestamp,
-};
+use kernel::{Currency, CustomerId, EventId, LineQuantity, Money, OrderId, Sequence, Sku, Timestamp};
 use messaging::core::transaction::Transaction as _;
 use messaging::memory::{OutboxRow, Session};
 use messaging::{Cause, Decided, Effects, Outgoing};
@@ -103,8 +101,7 @@ pub struct World {
     now: Timestamp,
 }
 
-const NAMES: [&str; 4] =
-    [OrderMember::NAME, InventoryMember::NAME, BillingMember::NAME, EmailMember::NAME];
+const NAMES: [&str; 4] = [OrderMember::NAME, InventoryMember::NAME, BillingMember::NAME, EmailMember::NAME];
 const DEADLINE: Duration = Duration::from_mins(10);
 const WINDOW: Duration = Duration::from_hours(24);
 /// 2026-01-01.
@@ -219,9 +216,8 @@ impl World {
         steps.extend(acts.drain(..).map(|(process, act)| Step::Service(2, process, act)));
         self.email.ordinary(scope, log, &mut acts);
         steps.extend(acts.drain(..).map(|(process, act)| Step::Service(3, process, act)));
-        let overdue = |order: &order::domain::Order| {
-            order.fate == Decision::Pending && order.deadline_at <= self.now
-        };
+        let overdue =
+            |order: &order::domain::Order| order.fate == Decision::Pending && order.deadline_at <= self.now;
         if self.order.running().is_some() && self.order.tables.orders.values().any(overdue) {
             steps.push(Step::Sweep);
         }
@@ -361,7 +357,8 @@ impl World {
                     }
                 }
                 let _ready = Session::save(&mut session, loaded).await;
-                let _ready = messaging::core::transaction::Transaction::<OrderHandler>::write(&mut session, all).await;
+                let _ready =
+                    messaging::core::transaction::Transaction::<OrderHandler>::write(&mut session, all).await;
             };
             let _ready = futures::FutureExt::now_or_never(work);
         });
@@ -454,7 +451,8 @@ fn decided(effects: Effects<Event>, at: Timestamp) -> Decided<Event> {
 fn created(id: OrderId, wish: &Wish, now: Timestamp) -> OrderCreated {
     let line = |(product, pieces): &(usize, i64)| BasketLine {
         sku: sku(*product),
-        quantity: LineQuantity::parse(*pieces).unwrap_or_else(|_| unreachable!("a plan orders what can be ordered")),
+        quantity: LineQuantity::parse(*pieces)
+            .unwrap_or_else(|_| unreachable!("a plan orders what can be ordered")),
     };
     let lines: Vec<Line> = wish
         .lines

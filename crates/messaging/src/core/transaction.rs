@@ -35,10 +35,8 @@ pub trait Transaction<H: Handler>: Send {
     ) -> impl Future<Output = Result<BTreeSet<EventId>, StoreError>> + Send;
 
     /// Loads and locks aggregates.
-    fn load(
-        &mut self,
-        keys: &BTreeSet<H::Key>,
-    ) -> impl Future<Output = Result<H::Loaded, StoreError>> + Send;
+    fn load(&mut self, keys: &BTreeSet<H::Key>)
+    -> impl Future<Output = Result<H::Loaded, StoreError>> + Send;
 
     /// Writes what changed of them.
     fn save(&mut self, loaded: H::Loaded) -> impl Future<Output = Result<(), StoreError>> + Send;
@@ -226,8 +224,8 @@ async fn react<H: Handler, T: Transaction<H>>(
     let mut loaded = transaction.load(&done.keys).await?;
     let cause = |index: usize| cause(handled[index].0, handled[index].1);
     let Deciding { handler, clock, ids } = *deciding;
-    let decided = transaction
-        .deciding(|| batch::decide(handler, &mut loaded, &events, fresh, clock.now(), ids, cause));
+    let decided =
+        transaction.deciding(|| batch::decide(handler, &mut loaded, &events, fresh, clock.now(), ids, cause));
     let mut decisions = decided.map_err(Failure::Refused)?;
     transaction.save(loaded).await?;
     done.unsent = transaction.write(std::mem::take(&mut decisions.decided)).await?;

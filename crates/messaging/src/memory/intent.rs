@@ -133,9 +133,9 @@ impl<E> Database<E> {
     }
 
     fn is_held(&self, me: &str, intent: &Intent) -> bool {
-        self.intents.get(&intent.id).is_some_and(|row| {
-            row.intent.attempts == intent.attempts && row.owner.as_deref() == Some(me)
-        })
+        self.intents
+            .get(&intent.id)
+            .is_some_and(|row| row.intent.attempts == intent.attempts && row.owner.as_deref() == Some(me))
     }
 
     /// Keeps what is held while calls take their time.

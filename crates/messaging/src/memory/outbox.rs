@@ -73,10 +73,8 @@ impl<E> Database<E> {
         for id in delete {
             self.outbox.remove(id);
         }
-        let wanted = self
-            .outbox
-            .values()
-            .filter(|row| shards.contains(&row.shard) && !without.contains(&row.id));
+        let wanted =
+            self.outbox.values().filter(|row| shards.contains(&row.shard) && !without.contains(&row.id));
         wanted.take(limit).cloned().collect()
     }
 

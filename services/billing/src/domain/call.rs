@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use events::PaymentToken;
-use kernel::{Money, OrderId};
 use kernel::text::{BadText, bounded};
+use kernel::{Money, OrderId};
 
 /// The four things the gateway can do. Each happens at most once an order: its name is part of the idempotency key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
