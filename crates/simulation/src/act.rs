@@ -93,7 +93,7 @@ impl<M: Member> Service<M> {
     pub fn ordinary(&self, scope: Scope, log: &Log, steps: &mut Vec<(usize, Act)>) {
         for (number, process) in self.processes.iter().enumerate() {
             match process.state {
-                State::Running => self.work(process, scope, log, |act| steps.push((number, act))),
+                State::Running => work(process, scope, log, |act| steps.push((number, act))),
                 State::Paused => steps.push((number, Act::Resume)),
                 State::Down => steps.push((number, Act::Start)),
             }
@@ -102,51 +102,13 @@ impl<M: Member> Service<M> {
         steps.extend(self.orphans.iter().map(|id| (0, Act::RunOutIntent(*id))));
     }
 
-    fn work(&self, process: &Process<M::Outcome>, scope: Scope, log: &Log, mut may: impl FnMut(Act)) {
-        if process.leases_stale {
-            may(Act::Lease);
-        }
-        if process.relay.exchange.is_some() {
-            may(Act::Exchange(Fate::Done));
-        }
-        process.relay.in_flight.iter().for_each(|id| may(Act::Publish(*id, Fate::Done)));
-        if process.relay.is_blocked() {
-            may(Act::Unblock);
-        }
-        let mut ready = Vec::new();
-        for (partition, reader) in &process.readers {
-            let unread = log.end(*partition) - reader.next_offset();
-            if unread <= 0 {
-                continue;
-            }
-            may(Act::Handle { what: vec![*partition], max: 1, fate: Fate::Done });
-            if scope.batches && unread > 1 {
-                may(Act::Handle { what: vec![*partition], max: usize::MAX, fate: Fate::Done });
-            }
-            if !reader.attempt().apart {
-                ready.push(*partition);
-            }
-        }
-        if scope.batches && ready.len() > 1 {
-            may(Act::Handle { what: ready, max: usize::MAX, fate: Fate::Done });
-        }
-        if process.calls.claim.is_some() {
-            may(Act::Claim(Fate::Done));
-        }
-        process.calls.to_call.iter().for_each(|id| may(Act::Call(*id, Fate::Done)));
-        if process.calls.write.is_some() {
-            may(Act::Write(Fate::Done));
-        }
-        process.calls.later.iter().for_each(|id| may(Act::WriteAgain(*id)));
-    }
-
     /// What can go wrong with the steps of a quiet day, and what can happen besides.
     pub fn faults(&self, scope: Scope, log: &Log, steps: &mut Vec<(usize, Act)>) {
         for (number, process) in self.processes.iter().enumerate() {
             if process.state != State::Running {
                 continue;
             }
-            self.work(process, scope, log, |act| go_wrong(&act, |bad| steps.push((number, bad))));
+            work(process, scope, log, |act| go_wrong(&act, |bad| steps.push((number, bad))));
             steps.push((number, Act::Crash));
             if scope.zombies {
                 steps.push((number, Act::Pause));
@@ -178,4 +140,43 @@ fn go_wrong(act: &Act, mut may: impl FnMut(Act)) {
             _ => {}
         }
     }
+}
+
+/// What an instance that runs can do next, all going well.
+fn work<O>(process: &Process<O>, scope: Scope, log: &Log, mut may: impl FnMut(Act)) {
+    if process.leases_stale {
+        may(Act::Lease);
+    }
+    if process.relay.exchange.is_some() {
+        may(Act::Exchange(Fate::Done));
+    }
+    process.relay.in_flight.iter().for_each(|id| may(Act::Publish(*id, Fate::Done)));
+    if process.relay.is_blocked() {
+        may(Act::Unblock);
+    }
+    let mut ready = Vec::new();
+    for (partition, reader) in &process.readers {
+        let unread = log.end(*partition) - reader.next_offset();
+        if unread <= 0 {
+            continue;
+        }
+        may(Act::Handle { what: vec![*partition], max: 1, fate: Fate::Done });
+        if scope.batches && unread > 1 {
+            may(Act::Handle { what: vec![*partition], max: usize::MAX, fate: Fate::Done });
+        }
+        if !reader.attempt().apart {
+            ready.push(*partition);
+        }
+    }
+    if scope.batches && ready.len() > 1 {
+        may(Act::Handle { what: ready, max: usize::MAX, fate: Fate::Done });
+    }
+    if process.calls.claim.is_some() {
+        may(Act::Claim(Fate::Done));
+    }
+    process.calls.to_call.iter().for_each(|id| may(Act::Call(*id, Fate::Done)));
+    if process.calls.write.is_some() {
+        may(Act::Write(Fate::Done));
+    }
+    process.calls.later.iter().for_each(|id| may(Act::WriteAgain(*id)));
 }

@@ -100,7 +100,7 @@ fn run(choices: &mut Choices, mut before: impl FnMut(&World, &Step, bool)) -> Hi
         orders: world.placed.len(),
         faults: world.plan().faults_max - world.faults_left,
         duplicates: services.iter().sum::<usize>() + world.email.duplicates.0,
-        ends: world.order.tables.orders.values().map(|order| end(order.status())).collect(),
+        ends: world.order.tables.by_id.values().map(|order| end(order.status())).collect(),
         wrong,
     }
 }

@@ -18,7 +18,7 @@ use order::domain::{Change, Order, Tracked};
 #[derive(Clone, Debug, Default)]
 pub struct Orders {
     /// By id.
-    pub orders: BTreeMap<OrderId, Order>,
+    pub by_id: BTreeMap<OrderId, Order>,
     /// What each was after each of its changes.
     pub changes: BTreeMap<OrderId, Vec<Change>>,
     /// The order that was placed under an Idempotency-Key: its wish, by number.
@@ -30,7 +30,7 @@ impl Orders {
     pub fn store(&mut self, tracked: Tracked) {
         let id = tracked.order.id;
         self.changes.entry(id).or_default().extend(tracked.unsaved);
-        self.orders.insert(id, tracked.order);
+        self.by_id.insert(id, tracked.order);
     }
 }
 
@@ -39,7 +39,7 @@ impl Tables<OrderHandler> for Orders {
         let mut loaded = order::store::Loaded::default();
         for key in keys {
             if let order::store::Key::Order(id) = key
-                && let Some(order) = self.orders.get(id)
+                && let Some(order) = self.by_id.get(id)
             {
                 loaded.orders.insert(*id, Tracked::loaded(order.clone()));
             }
@@ -91,13 +91,13 @@ impl Tables<Inventory> for Shelves {
 #[derive(Clone, Debug, Default)]
 pub struct Payments {
     /// By order.
-    pub payments: BTreeMap<OrderId, Payment>,
+    pub by_order: BTreeMap<OrderId, Payment>,
 }
 
 impl Tables<Billing> for Payments {
     fn load(&self, messaging: &Database<Event>, keys: &BTreeSet<OrderId>) -> billing::consumer::Loaded {
         let mut loaded = billing::consumer::Loaded::default();
-        for payment in keys.iter().filter_map(|id| self.payments.get(id)) {
+        for payment in keys.iter().filter_map(|id| self.by_order.get(id)) {
             let mut open = messaging.open_intents(&[payment.order_id.to_string()]).into_iter();
             let open = open.next().and_then(|intent| {
                 Some(Open { operation: intent.kind.parse().ok()?, tried: intent.attempts > 0 })
@@ -109,7 +109,7 @@ impl Tables<Billing> for Payments {
 
     fn save(&mut self, loaded: billing::consumer::Loaded) {
         let known = loaded.changed().filter(|payment| payment.standing != Standing::Unknown);
-        self.payments.extend(known.map(|payment| (payment.order_id, payment.clone())));
+        self.by_order.extend(known.map(|payment| (payment.order_id, payment.clone())));
     }
 }
 

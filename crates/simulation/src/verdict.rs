@@ -57,7 +57,7 @@ fn mails(world: &World, snapshot: &Snapshot) -> Vec<String> {
 }
 
 fn snapshot(world: &World) -> Snapshot {
-    let orders = world.order.tables.orders.values();
+    let orders = world.order.tables.by_id.values();
     let stock = &world.inventory.tables.warehouse.stock;
     Snapshot {
         received: stock.iter().map(|(sku, stock)| (sku.clone(), stock.received)).collect(),
@@ -87,7 +87,7 @@ fn details(world: &World) -> Details {
     };
     Details {
         reservations: reservations.iter().map(|(id, one)| (*id, reservation(one))).collect(),
-        payments: world.billing.tables.payments.iter().map(|(id, one)| (*id, payment(one))).collect(),
+        payments: world.billing.tables.by_order.iter().map(|(id, one)| (*id, payment(one))).collect(),
         histories: changes.iter().map(statuses).collect::<BTreeMap<_, _>>(),
     }
 }

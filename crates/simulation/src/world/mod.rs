@@ -1,18 +1,14 @@
 //! A whole store in memory: four services, the log between them, customers, the outside. It moves one step at a time; which
 //! step is next is somebody else's choice.
 
-use std::fmt::Write as _;
+mod customers;
+mod tell;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use events::{CustomerRegistered, Event, Line, OrderCreated, PaymentToken};
-use kernel::{Currency, CustomerId, EventId, LineQuantity, Money, OrderId, Sequence, Sku, Timestamp};
-use messaging::core::transaction::Transaction as _;
-use messaging::memory::{OutboxRow, Session};
-use messaging::{Cause, Decided, Effects, Outgoing};
-use order::consumer::OrderHandler;
-use order::domain::{BasketLine, Fate as Decision, Trigger};
-use uuid::Uuid;
+use kernel::{OrderId, Timestamp};
+use order::domain::{Fate as Decision, Trigger};
 
 use crate::act::{Act, Fate, Scope};
 use crate::log::Log;
@@ -102,7 +98,6 @@ pub struct World {
 }
 
 const NAMES: [&str; 4] = [OrderMember::NAME, InventoryMember::NAME, BillingMember::NAME, EmailMember::NAME];
-const DEADLINE: Duration = Duration::from_mins(10);
 const WINDOW: Duration = Duration::from_hours(24);
 /// 2026-01-01.
 const BEGIN_US: i64 = 1_767_225_600_000_000;
@@ -153,45 +148,6 @@ impl World {
         world
     }
 
-    /// Products on the shelves, and a customer. They come before the history begins, but for email's copy of the customer,
-    /// which may be read at any time.
-    fn fill(&mut self) {
-        for (number, pieces) in self.plan.shelves.iter().enumerate() {
-            let stock = inventory::domain::Stock {
-                on_hand: *pieces,
-                reserved: 0,
-                received: *pieces,
-                sequence: Sequence(1),
-            };
-            Arc::make_mut(&mut self.inventory).tables.warehouse.stock.insert(sku(number), stock);
-        }
-        let registered = CustomerRegistered {
-            customer_id: customer(),
-            name: "Ada".to_owned(),
-            email: "ada@shop.example".to_owned(),
-            registered_at: self.now,
-        };
-        let event = Event::CustomerRegistered(registered);
-        if self.plan.customer_known {
-            let mut known = email::domain::Customer::unknown(customer());
-            known.evolve(&event, 1);
-            Arc::make_mut(&mut self.email).tables.customers.insert(customer(), known);
-            return;
-        }
-        let id = EventId(Uuid::from_u128(1));
-        let row = OutboxRow {
-            id: 0,
-            shard: 0,
-            topic: events::topics::CUSTOMERS,
-            key: customer().to_string(),
-            event: Arc::new(Outgoing { id, sequence: 1, event }),
-            at: self.now,
-            causation: None,
-        };
-        // The first record of a log is never out of order.
-        let _appended = Arc::make_mut(&mut self.log).append(&row);
-    }
-
     /// What it began with.
     pub fn plan(&self) -> &Plan {
         &self.plan
@@ -218,7 +174,7 @@ impl World {
         steps.extend(acts.drain(..).map(|(process, act)| Step::Service(3, process, act)));
         let overdue =
             |order: &order::domain::Order| order.fate == Decision::Pending && order.deadline_at <= self.now;
-        if self.order.running().is_some() && self.order.tables.orders.values().any(overdue) {
+        if self.order.running().is_some() && self.order.tables.by_id.values().any(overdue) {
             steps.push(Step::Sweep);
         }
         steps
@@ -270,14 +226,14 @@ impl World {
             }
             Step::Cancel(wish, _) => {
                 let id = self.placed.get(*wish).copied().flatten();
-                self.decide(id.into_iter().collect(), Trigger::Customer { window: WINDOW });
+                self.decide(id.as_slice(), Trigger::Customer { window: WINDOW });
                 Ok(())
             }
             Step::Sweep => {
-                let orders = self.order.tables.orders.values();
+                let orders = self.order.tables.by_id.values();
                 let due = orders.filter(|one| one.fate == Decision::Pending && one.deadline_at <= self.now);
-                let due = due.map(|order| order.id).collect();
-                self.decide(due, Trigger::Deadline);
+                let due: Vec<OrderId> = due.map(|order| order.id).collect();
+                self.decide(&due, Trigger::Deadline);
                 Ok(())
             }
             Step::Hour => {
@@ -317,53 +273,6 @@ impl World {
         }
     }
 
-    /// A customer places an order, under an Idempotency-Key; one who gets no answer asks again.
-    fn place(&mut self, wish: usize, fate: Fate) {
-        let id = match self.order.tables.keys.get(&wish) {
-            Some(id) => *id,
-            None => self.begin_order(wish),
-        };
-        if fate == Fate::Done {
-            self.placed[wish] = Some(id);
-        }
-    }
-
-    fn begin_order(&mut self, wish: usize) -> OrderId {
-        let (now, plan) = (self.now, self.plan.clone());
-        let id = OrderId(Uuid::from_u64_pair(7, wish as u64));
-        let created = created(id, &plan.wishes[wish], now);
-        Arc::make_mut(&mut self.order).with_ids(|service, ids| {
-            let (tracked, effects) = order::effects::begin(&created, ids);
-            service.tables.store(tracked);
-            service.tables.keys.insert(wish, id);
-            service.database.append(&[decided(effects, now)]);
-        });
-        id
-    }
-
-    /// As the handlers of HTTP and the sweeper do it: load, decide, carry out, save, write.
-    fn decide(&mut self, orders: Vec<OrderId>, trigger: Trigger) {
-        let now = self.now;
-        Arc::make_mut(&mut self.order).with_ids(|service, ids| {
-            let mut session = Session::begin("", &mut service.database, &mut service.tables);
-            let keys = orders.into_iter().map(order::store::Key::Order).collect();
-            let work = async {
-                let loaded = messaging::core::transaction::Transaction::<OrderHandler>::load;
-                let Ok(mut loaded) = loaded(&mut session, &keys).await else { return };
-                let mut all = Vec::new();
-                for tracked in loaded.orders.values_mut() {
-                    if let Ok(decision) = tracked.order.decide(trigger, now) {
-                        all.push(decided(order::effects::carry_out(tracked, decision, ids), now));
-                    }
-                }
-                let _ready = Session::save(&mut session, loaded).await;
-                let _ready =
-                    messaging::core::transaction::Transaction::<OrderHandler>::write(&mut session, all).await;
-            };
-            let _ready = futures::FutureExt::now_or_never(work);
-        });
-    }
-
     /// Nobody hears the answer.
     fn arrive(&mut self, number: usize) {
         let (service, intent) = self.late.remove(number);
@@ -383,55 +292,6 @@ impl World {
         }
         Ok(())
     }
-
-    /// A step for the reader of a table.
-    pub fn tell(&self, step: &Step) -> String {
-        let mut text = String::new();
-        let told = match step {
-            Step::Service(number, process, act) => {
-                write!(text, "{}.{process} {}", NAMES[*number], self.tell_act(*number, *process, act))
-            }
-            Step::Place(wish, Fate::Done) => write!(text, "customer places order {wish}"),
-            Step::Place(wish, _) => write!(text, "customer places order {wish} and hears nothing"),
-            Step::Cancel(wish, _) => write!(text, "customer cancels order {wish}"),
-            Step::Sweep => write!(text, "order sweeps what is overdue"),
-            Step::Hour => write!(text, "clocks are an hour further"),
-            Step::Late(_) => write!(text, "gateway or mail server gets a call that was given up"),
-        };
-        let _written = told;
-        text
-    }
-
-    fn tell_act(&self, number: usize, process: usize, act: &Act) -> String {
-        let row = |id: &i64| {
-            let rows = match number {
-                0 => &self.order.processes[process].relay.rows,
-                1 => &self.inventory.processes[process].relay.rows,
-                2 => &self.billing.processes[process].relay.rows,
-                _ => &self.email.processes[process].relay.rows,
-            };
-            rows.get(id).map_or("?", |row| crate::log::short(&row.event.event))
-        };
-        let what = match act {
-            Act::Publish(id, _) => format!("publishes {}", row(id)),
-            Act::Handle { what, max, .. } => {
-                let of: Vec<String> = what.iter().map(|at| format!("{}/{}", at.0, at.1)).collect();
-                let how = if *max == 1 { "a record" } else { "a batch" };
-                format!("handles {how} of {}", of.join(" and "))
-            }
-            Act::Exchange(_) => "relay deletes and reads".to_owned(),
-            Act::Call(id, _) => format!("makes call {id}"),
-            Act::Claim(_) => "claims calls".to_owned(),
-            Act::Write(_) => "writes results of calls".to_owned(),
-            other => format!("{other:?}").to_lowercase(),
-        };
-        match act.fate() {
-            None | Some(Fate::Done) => what,
-            Some(Fate::AnswerLost) => format!("{what}; done, and no answer"),
-            Some(Fate::Nothing) => format!("{what}; fails"),
-            Some(Fate::Late) => format!("{what}; given up, arrives later"),
-        }
-    }
 }
 
 impl Counted {
@@ -442,47 +302,4 @@ impl Counted {
             _ => {}
         }
     }
-}
-
-fn decided(effects: Effects<Event>, at: Timestamp) -> Decided<Event> {
-    Decided { effects, at, cause: Cause::default() }
-}
-
-fn created(id: OrderId, wish: &Wish, now: Timestamp) -> OrderCreated {
-    let line = |(product, pieces): &(usize, i64)| BasketLine {
-        sku: sku(*product),
-        quantity: LineQuantity::parse(*pieces)
-            .unwrap_or_else(|_| unreachable!("a plan orders what can be ordered")),
-    };
-    let lines: Vec<Line> = wish
-        .lines
-        .iter()
-        .map(line)
-        .map(|line| Line { sku: line.sku, quantity: line.quantity, unit_price: money(100) })
-        .collect();
-    let total = wish.lines.iter().map(|(_, pieces)| pieces * 100).sum();
-    OrderCreated {
-        order_id: id,
-        customer_id: customer(),
-        lines,
-        total: money(total),
-        payment_token: PaymentToken::parse(wish.token)
-            .unwrap_or_else(|_| unreachable!("a plan has tokens of the simulator")),
-        created_at: now,
-        deadline_at: now.plus(DEADLINE),
-    }
-}
-
-fn money(minor: i64) -> Money {
-    let money = Currency::parse("EUR").and_then(|currency| Money::new(minor, currency));
-    money.unwrap_or_else(|_| unreachable!("small sums are money"))
-}
-
-fn customer() -> CustomerId {
-    CustomerId(Uuid::from_u128(9))
-}
-
-/// The product of a number.
-pub fn sku(number: usize) -> Sku {
-    Sku::parse(&format!("P{number}")).unwrap_or_else(|_| unreachable!("P and a number is a sku"))
 }
