@@ -15,6 +15,8 @@ use crate::world::{Plan, Step, Wish, World};
 
 /// More steps than any history needs that comes to an end.
 const STEPS_MAX: usize = 5_000;
+/// Choices a plan takes.
+const PLAN_CHOICES: usize = 20;
 /// Chance of a fault at each step, while there may be more.
 const FAULT_CHANCE: f64 = 0.12;
 
@@ -131,17 +133,20 @@ fn choose(world: &World, mut ordinary: Vec<Step>, choices: &mut Choices) -> (Ste
 /// What a history begins with; the first choices are the plainest.
 fn plan(choices: &mut Choices) -> Plan {
     const TOKENS: [&str; 4] = ["tok_ok", "tok_ok", "tok_declined", "tok_capture_fails"];
-    let products = 1 + choices.of(2);
-    let orders = 1 + choices.of(3);
+    let (products, orders) = (1 + choices.of(2), 1 + choices.of(3));
+    // The same number of choices for every plan: a shrunk one leaves those behind it where they are.
     let mut wish = || {
-        let mut lines = vec![(choices.of(products), 1 + i64::from(choices.of(2) == 1))];
-        if products > 1 && choices.of(2) == 1 {
-            lines.push((1 - lines[0].0, 1));
+        let (product, second, pieces) = (choices.of(2), choices.of(2), choices.of(2));
+        let mut lines = vec![(product.min(products - 1), if pieces == 1 { 2 } else { 1 })];
+        if products > 1 && second == 1 {
+            lines.push((1 - product, 1));
         }
         Wish { lines, token: TOKENS[choices.of(TOKENS.len())] }
     };
-    let wishes = (0..orders).map(|_| wish()).collect();
-    let shelves = (0..products).map(|_| [4, 1, 2, 9][choices.of(4)]).collect();
+    let mut wishes: Vec<Wish> = (0..3).map(|_| wish()).collect();
+    wishes.truncate(orders);
+    let mut shelves: Vec<i64> = (0..2).map(|_| [4, 1, 2, 9][choices.of(4)]).collect();
+    shelves.truncate(products);
     let instances = 1 + choices.of(2);
     let customer_known = choices.of(4) != 3;
     let faults_max = choices.of(9);
@@ -158,6 +163,7 @@ pub fn is_wrong(history: &History) -> bool {
 /// The shortest history found that still is as `wanted`, which the one of this tape is.
 pub fn shrink(tape: Vec<usize>, wanted: impl Fn(&History) -> bool) -> Vec<usize> {
     let mut shrinking = Shrinking { best: of_tape(tape), wanted };
+    shrinking.one_step();
     loop {
         let before = shrinking.best.tape.clone();
         shrinking.shorten();
@@ -184,6 +190,27 @@ impl<F: Fn(&History) -> bool> Shrinking<F> {
         better
     }
 
+    /// Most faults show in a history that is quiet but for one step: each step is tried, with everything it can be.
+    fn one_step(&mut self) {
+        let mut at = PLAN_CHOICES;
+        while at < self.best.tape.len() {
+            for value in 1.. {
+                let mut tape = self.best.tape[..PLAN_CHOICES].to_vec();
+                tape.resize(at, 0);
+                tape.push(value);
+                let history = of_tape(tape);
+                if history.tape.get(at) != Some(&value) {
+                    break; // there were no more
+                }
+                if (self.wanted)(&history) {
+                    self.best = history;
+                    return;
+                }
+            }
+            at += 1;
+        }
+    }
+
     fn shorten(&mut self) {
         for length in [32, 8, 3, 1] {
             let mut at = 0;
@@ -197,13 +224,19 @@ impl<F: Fn(&History) -> bool> Shrinking<F> {
         }
     }
 
+    /// Plainer choices, with what follows them, or with a quiet day from there on.
     fn flatten(&mut self) {
         let mut at = 0;
         while at < self.best.tape.len() {
-            for value in 0..self.best.tape[at] {
+            let mut quiet = self.best.tape.clone();
+            quiet.truncate(at);
+            self.is_better(quiet);
+            for value in 0..self.best.tape.get(at).copied().unwrap_or(0) {
                 let mut tape = self.best.tape.clone();
                 tape[at] = value;
-                if self.is_better(tape) {
+                let mut quiet = tape.clone();
+                quiet.truncate(at + 1);
+                if self.is_better(quiet) || self.is_better(tape) {
                     break;
                 }
             }
@@ -213,9 +246,9 @@ impl<F: Fn(&History) -> bool> Shrinking<F> {
 }
 
 impl History {
-    /// Few faults first, then few steps, then plain choices.
-    fn plainness(&self) -> (usize, usize, &[usize]) {
-        (self.faults, self.steps, &self.tape)
+    /// Few faults first, then few orders, few steps, and plain choices.
+    fn plainness(&self) -> (usize, usize, usize, &[usize]) {
+        (self.faults, self.orders, self.steps, &self.tape)
     }
 }
 
