@@ -104,7 +104,7 @@ pub trait Repository<H: Handler>: Send + Sync + 'static {
 }
 
 /// A call to the outside that is to be made.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Intent {
     /// Row id.
     pub id: i64,

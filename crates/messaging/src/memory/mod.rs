@@ -1,6 +1,8 @@
 //! The rules of delivery that live in SQL, once more in memory: positions, inbox, unsent rows, leases, parking, claims. For the
 //! simulation; a test does the same to both forms and compares what comes of it.
 
+#[cfg(test)]
+mod equal_tests;
 mod intent;
 mod lease;
 mod outbox;
@@ -22,7 +24,8 @@ pub use session::{Session, Tables};
 #[derive(Clone, Debug)]
 pub struct Database<E> {
     positions: Vec<(String, i32, Position)>,
-    inbox: BTreeSet<EventId>,
+    /// With the day of the event's own time, in days since the epoch.
+    inbox: BTreeSet<(EventId, i64)>,
     outbox: BTreeMap<i64, OutboxRow<E>>,
     last_row: i64,
     intents: BTreeMap<i64, IntentRow>,
@@ -57,6 +60,10 @@ impl<E> Default for Database<E> {
     }
 }
 
+fn day(time: Timestamp) -> i64 {
+    time.as_micros().div_euclid(24 * 60 * 60 * 1_000_000)
+}
+
 impl<E> Database<E> {
     /// The position of a partition, made at `low` when it was never read.
     pub fn load_or_begin(&mut self, topic: &str, partition: i32, low: i64) -> Position {
@@ -73,12 +80,13 @@ impl<E> Database<E> {
         self.positions.iter().find(|one| one.0 == topic && one.1 == partition).map(|one| one.2)
     }
 
-    /// Moves partitions from where somebody believes they are: all, or none when one of them is somewhere else.
+    /// Moves partitions from where somebody believes they are: all, or none when one of them is somewhere else, or named twice.
     pub fn advance(&mut self, moves: &[Move<'_>]) -> bool {
+        let partitions: BTreeSet<_> = moves.iter().map(|one| (one.topic, one.partition)).collect();
         let holds = |one: &Move<'_>| {
             self.position(one.topic, one.partition).is_some_and(|position| position.next_offset == one.from)
         };
-        if !moves.iter().all(holds) {
+        if partitions.len() < moves.len() || !moves.iter().all(holds) {
             return false;
         }
         for one in moves {
@@ -90,9 +98,10 @@ impl<E> Database<E> {
         true
     }
 
-    /// Writes ids to the inbox and returns those that were not there.
-    pub fn unseen(&mut self, ids: impl IntoIterator<Item = EventId>) -> BTreeSet<EventId> {
-        ids.into_iter().filter(|id| self.inbox.insert(*id)).collect()
+    /// Writes ids to the inbox, each under the day of its event's own time, and returns those that were not there.
+    pub fn unseen(&mut self, events: &[(EventId, Timestamp)]) -> BTreeSet<EventId> {
+        let fresh = events.iter().filter(|(id, time)| self.inbox.insert((*id, day(*time))));
+        fresh.map(|(id, _)| *id).collect()
     }
 
     /// Which of these keys, each of the topic beside it, have parked records.

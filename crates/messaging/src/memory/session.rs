@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use kernel::{Event, EventId, Timestamp};
 
-use super::Database;
+use super::{Database, day};
 use crate::core::transaction::{DeadLetter, Move, ParkedKeys, Transaction};
 use crate::outbox::{Decided, Unsent};
 use crate::{Handler, Intent, StoreError};
@@ -29,7 +29,7 @@ pub struct Session<'a, E, T> {
     pub tables: &'a mut T,
     /// Positions and inbox ids to take back.
     undo: Vec<(String, i32, crate::core::consumer::Position)>,
-    noted: BTreeSet<EventId>,
+    noted: BTreeSet<(EventId, i64)>,
 }
 
 impl<'a, E, T> Session<'a, E, T> {
@@ -65,8 +65,9 @@ impl<H: Handler, T: Tables<H>> Transaction<H> for Session<'_, H::Event, T> {
     }
 
     async fn unseen(&mut self, events: &[(EventId, Timestamp)]) -> Result<BTreeSet<EventId>, StoreError> {
-        self.noted = self.database.unseen(events.iter().map(|(id, _)| *id));
-        Ok(self.noted.clone())
+        let rows = events.iter().map(|(id, time)| (*id, day(*time)));
+        self.noted = rows.filter(|row| !self.database.inbox.contains(row)).collect();
+        Ok(self.database.unseen(events))
     }
 
     async fn load(&mut self, keys: &BTreeSet<H::Key>) -> Result<H::Loaded, StoreError> {
