@@ -139,7 +139,7 @@ fn documents() -> impl Iterator<Item = &'static str> {
 }
 
 /// What stands between backticks, with its line.
-fn spans(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub fn spans(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut in_fence = false;
     text.lines().enumerate().flat_map(move |(index, line)| {
         let fence = line.trim_start().starts_with("```");

@@ -9,6 +9,7 @@ mod layers;
 mod manifests;
 mod mutants;
 mod project;
+mod promises;
 mod rooms;
 mod source;
 mod telemetry;
