@@ -23,8 +23,8 @@ const LEASES: [Duration; 2] = [Duration::ZERO, Duration::from_hours(1)];
 /// Draws, and remembers what workers were given.
 pub struct Draw {
     rng: StdRng,
-    /// Every claim there was, those also that are over.
-    pub claimed: Vec<Intent>,
+    /// Every claim there was and whose, those also that are over.
+    pub claimed: Vec<(&'static str, Intent)>,
     drawn: i64,
 }
 
@@ -50,16 +50,7 @@ impl Draw {
             16 => Operation::LeaveShards { me: self.one_of(&INSTANCES) },
             17 => Operation::Open((0..self.below(4)).map(|_| self.key()).collect()),
             18 | 19 => self.claim(database, now),
-            20 => Operation::End { me: self.one_of(&WORKERS), intents: self.some_claimed() },
-            21 => self.put_back(now),
-            22 => {
-                let ids = self.some_claimed().iter().map(|intent| intent.id).collect();
-                Operation::Renew { me: self.one_of(&WORKERS), ids, lease: self.one_of(&LEASES) }
-            }
-            23 => {
-                let untried = self.some_claimed().iter().map(|intent| intent.id).collect();
-                Operation::LeaveIntents { me: self.one_of(&WORKERS), untried }
-            }
+            20..=23 => self.of_claimed(now),
             24 => Operation::Park(self.letter()),
             _ => Operation::ParkedKeys(
                 (0..self.below(4)).map(|_| (self.one_of(&TOPICS), self.key().into_bytes())).collect(),
@@ -180,8 +171,8 @@ impl Draw {
     }
 
     fn claim(&mut self, database: &Database<Note>, now: Timestamp) -> Operation {
-        let held = self.some_claimed();
-        let without: Vec<i64> = held.iter().map(|intent| intent.id).collect();
+        let me = self.one_of(&WORKERS);
+        let without: Vec<i64> = self.some_claimed(me).iter().map(|intent| intent.id).collect();
         let claimable = database.claimable(now).into_iter().filter(|id| !without.contains(id));
         let due: Vec<Timestamp> = claimable.map(|id| database.intents[&id].due_at).collect();
         let mut limit = self.rng.random_range(0..4);
@@ -189,28 +180,39 @@ impl Draw {
         while limit > 0 && limit < due.len() && due[limit - 1] == due[limit] {
             limit += 1;
         }
-        Operation::Claim { me: self.one_of(&WORKERS), lease: self.one_of(&LEASES), limit, without }
+        Operation::Claim { me, lease: self.one_of(&LEASES), limit, without }
     }
 
-    fn put_back(&mut self, now: Timestamp) -> Operation {
-        let back = self.some_claimed();
-        let due = back.into_iter().map(|intent| (intent, self.time(now))).collect();
-        Operation::PutBack { me: self.one_of(&WORKERS), due }
+    /// What a worker does with what it has claimed, or once had, or another has.
+    fn of_claimed(&mut self, now: Timestamp) -> Operation {
+        let me = self.one_of(&WORKERS);
+        let some = self.some_claimed(me);
+        let ids = some.iter().map(|intent| intent.id).collect();
+        match self.below(4) {
+            0 => Operation::End { me, intents: some },
+            1 => Operation::PutBack {
+                me,
+                due: some.into_iter().map(|intent| (intent, self.time(now))).collect(),
+            },
+            2 => Operation::Renew { me, ids, lease: self.one_of(&LEASES) },
+            _ => Operation::LeaveIntents { me, untried: ids },
+        }
     }
 
-    /// Some of the last claims, and one of all: of a try that is long over, perhaps.
-    fn some_claimed(&mut self) -> Vec<Intent> {
-        let latest = self.claimed.len().saturating_sub(4);
+    /// Some of the latest claims, mostly those of `me`, and one of all: of a try that is long over, perhaps.
+    fn some_claimed(&mut self, me: &str) -> Vec<Intent> {
+        let latest = self.claimed.len().saturating_sub(6);
         let mut some: Vec<Intent> = Vec::new();
-        for index in latest..self.claimed.len() {
-            if self.rng.random_bool(0.4) {
-                some.push(self.claimed[index].clone());
+        for (whose, intent) in &self.claimed[latest..] {
+            if self.rng.random_bool(if *whose == me { 0.6 } else { 0.1 }) {
+                some.push(intent.clone());
             }
         }
         if !self.claimed.is_empty() && self.rng.random_bool(0.3) {
-            some.push(self.claimed[self.rng.random_range(0..self.claimed.len())].clone());
+            some.push(self.claimed[self.rng.random_range(0..self.claimed.len())].1.clone());
         }
-        some.sort_by_key(|intent| intent.id);
+        // Nobody holds two tries of one intent: of those drawn the latest stays.
+        some.sort_by_key(|intent| (intent.id, -intent.attempts));
         some.dedup_by_key(|intent| intent.id);
         some
     }
