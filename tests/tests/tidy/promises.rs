@@ -78,7 +78,7 @@ fn is_sentence(span: &str) -> bool {
 /// Names of all tests of the project.
 fn tests() -> BTreeSet<String> {
     let sources = || PROJECT.sources.iter();
-    let functions = sources().flat_map(|source| functions(source));
+    let functions = sources().flat_map(functions);
     let listed = sources().filter(|source| source.path.starts_with("tests/tests/")).flat_map(listed);
     functions.chain(listed).collect()
 }
