@@ -10,6 +10,7 @@ pub mod admin;
 pub mod consumer;
 pub mod core;
 mod effects;
+mod fail_point;
 mod gauges;
 mod handler;
 pub mod intents;
@@ -27,6 +28,7 @@ mod status;
 pub mod tail;
 mod trace;
 
+pub use fail_point::{FailPoint, clock};
 pub use effects::{Effects, IntentChange, NewIntent, Outgoing};
 pub use handler::{Handler, Intent, Metadata, Perform, Received, Refused, Repository, Retry, Worker};
 pub use intents::{OpenIntent, lock_open};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use kernel::clock::{SystemClock, SystemIds};
+use kernel::clock::SystemIds;
 use messaging::{Part, Runtime};
 use service_kit::{App, Database, Importance, Lifecycle, Reporter, Running};
 use tokio_util::sync::CancellationToken;
@@ -29,7 +29,7 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
         &lifecycle,
         vec![&messaging::migrations::MIGRATOR, &crate::MIGRATOR],
     )?;
-    let clock = Arc::new(SystemClock);
+    let clock = messaging::clock();
     let status = Arc::new(Health::new(&lifecycle));
     let pool = database.loops().clone();
     let runtime =

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use kernel::clock::{SystemClock, SystemIds};
+use kernel::clock::SystemIds;
 use messaging::{Part, Runtime, Status};
 use service_kit::{App, Database, Health, Importance, Lifecycle, Reporter, Running};
 use tokio_util::sync::CancellationToken;
@@ -33,7 +33,7 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
         SERVICE,
         database.loops().clone(),
         config.messaging.clone(),
-        Arc::new(SystemClock),
+        messaging::clock(),
         Arc::new(SystemIds),
         Arc::new(Dependencies::of(lifecycle.health())),
     );

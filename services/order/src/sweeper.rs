@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use events::Event;
-use messaging::{Cause, Decided, Runtime, StoreError};
+use messaging::{Cause, Decided, FailPoint, Runtime, StoreError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -108,7 +108,9 @@ impl Sweeper {
         }
         Store.save(&mut transaction, loaded).await?;
         let unsent = self.runtime.outbox.write_all(&mut transaction, decided).await?;
+        FailPoint::SweepCommitting.reach();
         transaction.commit().await.map_err(database("end a sweep"))?;
+        FailPoint::SweepCommitted.reach();
         self.runtime.outbox.wake(unsent);
         for id in &due {
             self.watchers.wake(*id);

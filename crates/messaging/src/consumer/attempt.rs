@@ -19,7 +19,7 @@ use crate::outbox::{Cause, Unsent};
 use crate::postgres::dead_letter::{self, DeadLetter};
 use crate::postgres::inbox;
 use crate::postgres::position::{self, Move};
-use crate::{Handler, Received, Repository, StoreError, metrics};
+use crate::{FailPoint, Handler, Received, Repository, StoreError, metrics};
 
 enum Failure {
     Store(StoreError),
@@ -83,7 +83,9 @@ impl<H: Handler, R: Repository<H>> Batch<'_, H, R> {
         let pool = &self.consumer.runtime.pool;
         let mut transaction = pool.begin().await.map_err(StoreError::doing("begin a batch"))?;
         let done = self.steps(&mut transaction).await?;
+        FailPoint::BatchCommitting.reach();
         transaction.commit().await.map_err(StoreError::doing("commit a batch"))?;
+        FailPoint::BatchCommitted.reach();
         Ok(done)
     }
 
@@ -92,6 +94,7 @@ impl<H: Handler, R: Repository<H>> Batch<'_, H, R> {
         if !position::advance(connection, &moves).await? {
             return Err(Failure::Moved);
         }
+        FailPoint::PositionMoved.reach();
         let fates = self.fates(connection).await?;
         let handled = self.handled(&fates);
         let mut done = Done {

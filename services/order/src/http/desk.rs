@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use futures::FutureExt as _;
 use kernel::{CustomerId, OrderId, Sku, Timestamp};
 use messaging::core::Verdict as Failed;
-use messaging::{Cause, Decided, Runtime, StoreError, Unsent};
+use messaging::{Cause, Decided, FailPoint, Runtime, StoreError, Unsent};
 use service_kit::Problem;
 use sqlx::PgConnection;
 use tokio::sync::{mpsc, oneshot};
@@ -138,7 +138,9 @@ impl Clerk {
         let count = placed.len();
         let unsent = self.store(&mut transaction, placed, now).await?;
         // Also when nothing is placed: a key that is only rolled back would be held a moment longer than the answer takes.
+        FailPoint::OrdersCommitting.reach();
         transaction.commit().await.map_err(StoreError::doing("commit orders"))?;
+        FailPoint::OrdersCommitted.reach();
         runtime.outbox.wake(unsent);
         metrics::created(count);
         Ok(verdicts)

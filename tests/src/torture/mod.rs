@@ -1,0 +1,20 @@
+//! Real faults on real parts: each program its own process, killed, frozen, cut off, under a steady load; [`plan`] says which
+//! faults and how often, [`Fault`] what each is, [`run`] does them one after the other and has the outcome judged.
+
+mod crowd;
+mod disk;
+mod fault;
+mod fleet;
+mod plan;
+mod probe;
+mod process;
+mod refusal;
+mod report;
+mod run;
+mod verdict;
+
+pub use fault::Fault;
+pub use fleet::{Fleet, Way};
+pub use plan::{Block, points, long, short};
+pub use report::{Done, table};
+pub use run::{Settings, run};

@@ -1,0 +1,135 @@
+//! Which faults, and how often.
+
+use messaging::FailPoint;
+use storectl::Program;
+
+use super::disk;
+use super::fault::Fault;
+use super::fleet::{SERVICES, Way};
+
+/// Faults that are done to one store, one after the other; then all is quiet, and the store is judged.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// Unlike any other of the plan.
+    pub name: String,
+    /// In this order.
+    pub faults: Vec<Fault>,
+}
+
+/// How often each fault is done that is not a kill.
+const TIMES: usize = 10;
+/// `kill -9` at a random time, in each of so many stores.
+const KILLS: usize = 25;
+/// How long Kafka is away.
+const AWAY_S: u64 = 60;
+
+/// The points that a service comes to.
+pub fn points(program: Program) -> Vec<FailPoint> {
+    use FailPoint as P;
+    let consumes = [P::PositionMoved, P::BatchCommitting, P::BatchCommitted];
+    let publishes = [P::RecordSent, P::RecordAcked, P::RowsDeleted];
+    let calls = [
+        P::IntentsClaiming,
+        P::IntentsClaimed,
+        P::CallMaking,
+        P::CallMade,
+        P::IntentsConcluding,
+        P::IntentsConcluded,
+    ];
+    let answers = [P::RequestCommitting, P::RequestCommitted];
+    let takes = [P::OrdersCommitting, P::OrdersCommitted, P::SweepCommitting, P::SweepCommitted];
+    let own: &[FailPoint] = match program {
+        Program::Order => &[&takes[..], &answers, &[P::CompactedCommitted]].concat(),
+        Program::Inventory => &answers,
+        Program::Billing | Program::Email => &calls,
+        Program::PaymentGateway => return Vec::new(),
+    };
+    [&consumes[..], &publishes, own].concat()
+}
+
+/// What `make torture` does.
+pub fn long() -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for round in 0..TIMES {
+        let points = every_point();
+        // Half of the points in each round: each of them five times in all.
+        let half = points.into_iter().skip(round % 2).step_by(2);
+        let kills = (0..KILLS).map(|kill| Fault::Kill(Program::ALL[(kill + round) % Program::ALL.len()]));
+        blocks.push(Block { name: format!("kills {round}"), faults: mixed(half.collect(), kills.collect()) });
+        blocks.push(Block { name: format!("parts {round}"), faults: others(round, AWAY_S) });
+        blocks.extend(last(round));
+    }
+    blocks
+}
+
+/// What `make test` does: every point, and every other fault once.
+pub fn short() -> Vec<Block> {
+    let block = |name: &str, faults| Block { name: name.to_owned(), faults };
+    let mut blocks = vec![block("points 0", every_point()), block("parts 0", others(0, 10))];
+    blocks.extend(last(0));
+    blocks
+}
+
+fn every_point() -> Vec<Fault> {
+    let of = |program| points(program).into_iter().map(move |point| Fault::FailPoint(program, point));
+    SERVICES.into_iter().flat_map(of).collect()
+}
+
+/// Those after which a store is at its end: one each.
+fn last(round: usize) -> [Block; 2] {
+    let block = |name, fault| Block { name: format!("{name} {round}"), faults: vec![fault] };
+    [block("topic deleted", Fault::TopicDeleted), block("retention cut", Fault::RetentionCut)]
+}
+
+/// Each other fault, once.
+fn others(round: usize, away_s: u64) -> Vec<Fault> {
+    let program = SERVICES[round % SERVICES.len()];
+    let mut faults = vec![Fault::Pair(program), Fault::Scale, Fault::Zombie(program)];
+    for way in Way::ALL {
+        faults.extend([Fault::Cut(way), Fault::Slow(way), Fault::Narrow(way), Fault::HalfOpen(way)]);
+    }
+    faults.extend([Fault::KafkaRestart, Fault::PostgresRestart]);
+    if disk::is_possible() {
+        faults.push(Fault::DiskFull(program));
+    }
+    faults.extend([Fault::KafkaAway(away_s), Fault::ClockForward(program)]);
+    faults
+}
+
+/// One of these and one of those, as long as there are both.
+fn mixed(these: Vec<Fault>, those: Vec<Fault>) -> Vec<Fault> {
+    let (mut these, mut those) = (these.into_iter(), those.into_iter());
+    let mut faults = Vec::new();
+    loop {
+        let before = faults.len();
+        faults.extend(these.next());
+        faults.extend(those.next());
+        if faults.len() == before {
+            return faults;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_point_is_reached_by_some_service() {
+        let reached: BTreeSet<FailPoint> = SERVICES.into_iter().flat_map(points).collect();
+        assert_eq!(reached, FailPoint::ALL.into_iter().collect());
+    }
+
+    #[test]
+    fn the_long_run_kills_500_times_and_does_every_other_fault_ten_times() {
+        let faults: Vec<Fault> = long().into_iter().flat_map(|block| block.faults).collect();
+        let kills: usize = faults.iter().map(|fault| fault.kills()).sum();
+        assert!(kills >= 500, "{kills}");
+        for fault in others(0, AWAY_S) {
+            let times = faults.iter().filter(|other| other.row() == fault.row()).count();
+            assert_eq!(times, TIMES, "{fault}");
+        }
+    }
+}
