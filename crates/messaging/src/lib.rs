@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod migrations;
 mod outbox;
 mod postgres;
+mod predecessor;
 pub mod progress;
 mod registry;
 pub mod relay;
@@ -28,8 +29,8 @@ mod status;
 pub mod tail;
 mod trace;
 
-pub use fail_point::{FailPoint, clock};
 pub use effects::{Effects, IntentChange, NewIntent, Outgoing};
+pub use fail_point::{FailPoint, clock};
 pub use handler::{Handler, Intent, Metadata, Perform, Received, Refused, Repository, Retry, Worker};
 pub use intents::{OpenIntent, lock_open};
 pub use outbox::{Cause, Decided, Outbox, Unsent};

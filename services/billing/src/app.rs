@@ -29,7 +29,7 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     let runtime = messaging::Runtime::new(
         lifecycle.service(),
         database.loops().clone(),
-        config.messaging,
+        config.messaging.of_instance(config.http.place(PORT)),
         messaging::clock(),
         Arc::new(SystemIds),
         Arc::new(Dependencies::new(&lifecycle)),

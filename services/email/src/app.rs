@@ -32,8 +32,8 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     let clock = messaging::clock();
     let status = Arc::new(Health::new(&lifecycle));
     let pool = database.loops().clone();
-    let runtime =
-        Runtime::new("email", pool.clone(), config.messaging, clock.clone(), Arc::new(SystemIds), status);
+    let messaging = config.messaging.of_instance(config.http.place(DEFAULT_PORT));
+    let runtime = Runtime::new("email", pool.clone(), messaging, clock.clone(), Arc::new(SystemIds), status);
     let sender = Sender { pool, mailer: transport, stationery, clock };
     spawn_loops(&lifecycle, &database, &runtime, sender);
     let app = App::new(&lifecycle, http::routes(database.callers().clone()), http::api()).cors(&config.cors);

@@ -32,7 +32,7 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     let runtime = Runtime::new(
         SERVICE,
         database.loops().clone(),
-        config.messaging.clone(),
+        config.messaging.of_instance(config.http.place(PORT)).clone(),
         messaging::clock(),
         Arc::new(SystemIds),
         Arc::new(Dependencies::of(lifecycle.health())),

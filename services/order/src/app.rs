@@ -38,7 +38,7 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     let runtime = Runtime::new(
         "order",
         database.loops().clone(),
-        config.messaging,
+        config.messaging.of_instance(config.http.place(PORT)),
         messaging::clock(),
         Arc::new(SystemIds),
         Arc::new(Signals::new(lifecycle.health(), outage.clone())),

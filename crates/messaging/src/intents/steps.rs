@@ -15,7 +15,9 @@ use crate::core::chain;
 use crate::core::{Verdict, panic};
 use crate::outbox::{Cause, Decided, Unsent};
 use crate::postgres::intent;
-use crate::{FailPoint, Intent, Perform, Repository, Retry, Runtime, StoreError, TraceContext, Worker, metrics};
+use crate::{
+    FailPoint, Intent, Perform, Repository, Retry, Runtime, StoreError, TraceContext, Worker, metrics,
+};
 
 /// A database that neither answers nor hangs up.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
