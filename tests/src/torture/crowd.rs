@@ -91,12 +91,7 @@ async fn order(
     came
 }
 
-async fn one(
-    visit: Arc<Visit>,
-    number: usize,
-    accepted: Arc<AtomicUsize>,
-    ended: watch::Receiver<bool>,
-) {
+async fn one(visit: Arc<Visit>, number: usize, accepted: Arc<AtomicUsize>, ended: watch::Receiver<bool>) {
     let (lines, token, then) = wish(number);
     let key = SystemIds.next();
     let order = loop {

@@ -54,7 +54,9 @@ pub async fn fill(fleet: &Fleet, program: Program) -> anyhow::Result<Disk> {
     disk.connection.execute(AssertSqlSafe(space)).await.context("a tablespace")?;
     disk.move_tables(&disk.name.clone()).await?;
     // What a file takes of the rest is all of it.
-    let _full = run("dd", &["if=/dev/zero", &format!("of={}/filler", disk.mount.display()), "bs=64k", "status=none"]).await;
+    let _full =
+        run("dd", &["if=/dev/zero", &format!("of={}/filler", disk.mount.display()), "bs=64k", "status=none"])
+            .await;
     ensure!(disk.mount.join("filler").exists(), "the disk is not filled");
     Ok(disk)
 }

@@ -7,12 +7,13 @@ use anyhow::Context as _;
 use messaging::FailPoint;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
-use stack::{Part, Stack};
+use stack::Part;
 use storectl::Program;
 use tokio::time::{Instant, sleep};
 
 use super::disk;
 use super::fleet::{Fleet, SERVICES, Way};
+use super::ground::Ground;
 use super::probe::settles;
 use super::refusal::{retention_cut, topic_deleted};
 use crate::Visit;
@@ -55,6 +56,11 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// A row.
+    pub const KILLED: &str = "kill -9";
+    /// A row.
+    pub const AT_A_POINT: &str = "kill -9 at a fail point";
+
     /// No service may go on by itself after it.
     pub fn ends_the_store(self) -> bool {
         matches!(self, Self::TopicDeleted | Self::RetentionCut)
@@ -63,8 +69,8 @@ impl Fault {
     /// The row of the table it is counted in.
     pub fn row(self) -> String {
         match self {
-            Self::Kill(_) => "kill -9".to_owned(),
-            Self::FailPoint(..) => "kill -9 at a fail point".to_owned(),
+            Self::Kill(_) => Self::KILLED.to_owned(),
+            Self::FailPoint(..) => Self::AT_A_POINT.to_owned(),
             Self::Zombie(_) => "frozen for 8 s, meanwhile replaced".to_owned(),
             Self::Pair(_) => "one of two instances killed".to_owned(),
             Self::Scale => "1, 3, 1 instances".to_owned(),
@@ -100,16 +106,18 @@ impl fmt::Display for Fault {
             | Self::Pair(program)
             | Self::DiskFull(program)
             | Self::ClockForward(program) => write!(f, "{}: {}", self.row(), program.name()),
-            Self::FailPoint(program, point) => write!(f, "{}: {} at {}", self.row(), program.name(), point.name()),
+            Self::FailPoint(program, point) => {
+                write!(f, "{}: {} at {}", self.row(), program.name(), point.name())
+            }
             _ => f.write_str(&self.row()),
         }
     }
 }
 
 /// What faults are done to.
-pub struct Site<'a> {
+pub struct Site<'a, 'g> {
     /// The parts.
-    pub stack: &'a mut Stack,
+    pub ground: &'a mut Ground<'g>,
     /// The programs.
     pub fleet: &'a mut Fleet,
     /// Who looks whether all goes on.
@@ -131,7 +139,7 @@ const NARROW_BYTES_A_SECOND: u32 = 64 * 1024;
 const KILL_EVERY_S: u64 = 5;
 const HOUR_S: u64 = 3_600;
 
-impl Site<'_> {
+impl Site<'_, '_> {
     /// Does it and undoes it. How long it took from then until all went on.
     pub async fn carry_out(&mut self, fault: Fault) -> anyhow::Result<Duration> {
         match fault {
@@ -148,11 +156,11 @@ impl Site<'_> {
             Fault::HalfOpen(way) => self.while_it_lasts(way, |fleet| fleet.way(way).swallow()).await,
             Fault::KafkaAway(seconds) => self.kafka_away(seconds).await,
             Fault::KafkaRestart => {
-                self.stack.kill(Part::Kafka).await?;
+                self.ground.own()?.kill(Part::Kafka).await?;
                 self.back(Part::Kafka).await
             }
             Fault::PostgresRestart => {
-                self.stack.stop_immediate().await?;
+                self.ground.own()?.stop_immediate().await?;
                 self.back(Part::Postgres).await
             }
             Fault::DiskFull(program) => {
@@ -268,7 +276,7 @@ impl Site<'_> {
     }
 
     async fn back(&mut self, part: Part) -> anyhow::Result<Duration> {
-        self.stack.restart(part).await?;
+        self.ground.own()?.restart(part).await?;
         self.goes_on(Instant::now()).await
     }
 

@@ -70,8 +70,8 @@ pub struct Fleet {
     folder: PathBuf,
     http: reqwest::Client,
     /// Duplicates dropped by each process, as it last said, and by those that are gone.
-    dropped: BTreeMap<(Program, usize), f64>,
-    dropped_before: f64,
+    dropped: BTreeMap<(Program, usize), u64>,
+    dropped_before: u64,
     _mail: SmtpServer,
     _leftovers: Leftovers,
 }
@@ -82,7 +82,8 @@ impl Fleet {
         std::fs::create_dir_all(dir)?;
         let plan = plan(parts, dir);
         let databases = SERVICES.map(|program| format!("{}{}", plan.database_prefix, program.name()));
-        let topics = storectl::topics::specs(&plan.topic_prefix, PARTITIONS).into_iter().map(|spec| spec.name);
+        let topics =
+            storectl::topics::specs(&plan.topic_prefix, PARTITIONS).into_iter().map(|spec| spec.name);
         let leftovers = Leftovers::new(&parts.postgres_admin_url)
             .databases(databases)
             .topics(&parts.kafka_bootstrap, topics);
@@ -114,14 +115,16 @@ impl Fleet {
             folder: programs()?,
             http: reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?,
             dropped: BTreeMap::new(),
-            dropped_before: 0.0,
+            dropped_before: 0,
             _mail: mail,
             _leftovers: leftovers,
         };
         for (program, database) in SERVICES.into_iter().zip(&urls) {
             let admin = database.database_admin_url.as_ref().map(|url| url.reveal().to_owned());
-            let urls = [("DATABASE_URL", database.database_url.reveal().to_owned()),
-                ("DATABASE_ADMIN_URL", admin.unwrap_or_default())];
+            let urls = [
+                ("DATABASE_URL", database.database_url.reveal().to_owned()),
+                ("DATABASE_ADMIN_URL", admin.unwrap_or_default()),
+            ];
             let settings = urls.map(|(name, url)| (name, fleet.by_proxy(&url)));
             fleet.settings.insert(program, settings.into());
         }
@@ -156,7 +159,10 @@ impl Fleet {
             ("RUST_LOG", "warn".to_owned()),
             ("OTEL_TRACES_EXPORTER", "none".to_owned()),
             ("KAFKA_BOOTSTRAP", self.way(Way::Kafka).address()),
-            ("REGISTRY_URL", self.plan.endpoints.registry_url.replace(registry, &self.way(Way::Registry).address())),
+            (
+                "REGISTRY_URL",
+                self.plan.endpoints.registry_url.replace(registry, &self.way(Way::Registry).address()),
+            ),
             ("TOPIC_PREFIX", self.plan.topic_prefix.clone()),
             ("GATEWAY_URL", format!("http://{}", self.way(Way::Gateway).address())),
             ("GATEWAY_LEDGER", self.plan.dir.join("ledger.jsonl").display().to_string()),
@@ -180,7 +186,8 @@ impl Fleet {
     /// How far ahead the clock of a program is set.
     pub fn ahead_s(&self, program: Program) -> u64 {
         let settings = self.settings.get(&program).into_iter().flatten();
-        let ahead = settings.filter(|(name, _)| *name == "CLOCK_AHEAD_S").find_map(|(_, value)| value.parse().ok());
+        let ahead =
+            settings.filter(|(name, _)| *name == "CLOCK_AHEAD_S").find_map(|(_, value)| value.parse().ok());
         ahead.unwrap_or_default()
     }
 
@@ -202,7 +209,7 @@ impl Fleet {
     /// An instance that ends, or has.
     pub async fn take(&mut self, program: Program, number: usize) -> anyhow::Result<Process> {
         self.count_dropped(program, number).await;
-        self.dropped_before += self.dropped.remove(&(program, number)).unwrap_or(0.0);
+        self.dropped_before += self.dropped.remove(&(program, number)).unwrap_or_default();
         self.running.remove(&(program, number)).with_context(|| format!("{} does not run", program.name()))
     }
 
@@ -212,7 +219,7 @@ impl Fleet {
         loop {
             let does = match program {
                 Program::PaymentGateway => self.text(program, number, "readyz").await.is_some(),
-                _ => self.sum(program, number, "messaging_events_handled_total").await > Some(0.0),
+                _ => self.sum(program, number, "messaging_events_handled_total").await > Some(0),
             };
             if does {
                 return Ok(());
@@ -236,12 +243,12 @@ impl Fleet {
     }
 
     /// How many duplicates all processes have dropped that could be asked.
-    pub async fn dropped(&mut self) -> f64 {
+    pub async fn dropped(&mut self) -> u64 {
         let running: Vec<_> = self.running.keys().copied().collect();
         for (program, number) in running {
             self.count_dropped(program, number).await;
         }
-        self.dropped_before + self.dropped.values().sum::<f64>()
+        self.dropped_before + self.dropped.values().sum::<u64>()
     }
 
     async fn count_dropped(&mut self, program: Program, number: usize) {
@@ -251,10 +258,10 @@ impl Fleet {
     }
 
     /// The sum of a metric over its labels.
-    pub async fn sum(&self, program: Program, number: usize, metric: &str) -> Option<f64> {
+    pub async fn sum(&self, program: Program, number: usize, metric: &str) -> Option<u64> {
         let text = self.text(program, number, "metrics").await?;
         let lines = text.lines().filter(|line| line.starts_with(metric));
-        Some(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+        Some(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum())
     }
 
     /// What it answers, if anything.
@@ -266,7 +273,10 @@ impl Fleet {
 
     /// Programs that ended without being told to.
     pub fn ended(&mut self) -> Vec<Program> {
-        let ended = self.running.iter_mut().filter_map(|((program, _), process)| process.has_ended().then_some(*program));
+        let ended = self
+            .running
+            .iter_mut()
+            .filter_map(|((program, _), process)| process.has_ended().then_some(*program));
         ended.collect()
     }
 
@@ -302,7 +312,8 @@ fn free_port() -> anyhow::Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     for _ in 0..10_000 {
         let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = 20_000 + (u16::try_from(std::process::id() % 10_000)?.wrapping_mul(7).wrapping_add(step)) % 10_000;
+        let port = 20_000
+            + (u16::try_from(std::process::id() % 10_000)?.wrapping_mul(7).wrapping_add(step)) % 10_000;
         if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return Ok(port);
         }

@@ -5,6 +5,7 @@ mod crowd;
 mod disk;
 mod fault;
 mod fleet;
+mod ground;
 mod plan;
 mod probe;
 mod process;
@@ -15,6 +16,7 @@ mod verdict;
 
 pub use fault::Fault;
 pub use fleet::{Fleet, Way};
-pub use plan::{Block, points, long, short};
-pub use report::{Done, table};
+pub use ground::Ground;
+pub use plan::{Block, long, short_parts, short_points};
+pub use report::{Done, Run, missed, table};
 pub use run::{Settings, run};

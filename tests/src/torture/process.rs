@@ -47,8 +47,7 @@ impl Process {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", WATCHED, "program"]).arg(program).envs(env.iter().cloned());
         command.stdin(Stdio::piped()).stdout(said.try_clone()?).stderr(said).process_group(0);
-        let mut child =
-            command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+        let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
         let pid = Pid::from_raw(i32::try_from(child.id().context("it ended at once")?)?);
         Ok(Self { _leash: child.stdin.take(), child, pid })
     }

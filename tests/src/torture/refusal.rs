@@ -12,7 +12,8 @@ use super::verdict::number;
 
 const SAYS_WITHIN: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-const READ: &str = "SELECT coalesce(sum(next_offset), 0)::int8 FROM messaging.position WHERE topic = 'orders'";
+const READ: &str =
+    "SELECT coalesce(sum(next_offset), 0)::int8 FROM messaging.position WHERE topic = 'orders'";
 /// Those who read `orders`.
 const READERS: [Program; 3] = [Program::Inventory, Program::Billing, Program::Email];
 

@@ -1,10 +1,12 @@
-//! What came of the runs: one JSON line each, and a table of all.
+//! What came of the runs: one JSON line a block, a table of all, and what they had to come to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use super::fault::Fault;
 
 /// One run of a fault.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -17,6 +19,8 @@ pub struct Run {
     pub kills: usize,
     /// Orders accepted from the run before to the end of this one.
     pub orders: usize,
+    /// Duplicates dropped meanwhile, as far as the processes lived to tell.
+    pub dropped: u64,
     /// Until all went on.
     pub recovery_ms: Option<u64>,
     /// What went wrong in this run.
@@ -32,7 +36,7 @@ pub struct Done {
     pub runs: Vec<Run>,
     /// All orders accepted, also those of after the last fault.
     pub orders: usize,
-    /// Duplicates dropped, as far as the processes lived to tell.
+    /// Duplicates dropped, also those of after the last fault.
     pub dropped: u64,
     /// Broken rules, in sentences.
     pub violations: Vec<String>,
@@ -47,11 +51,50 @@ impl Done {
     }
 }
 
+/// Kills of the whole run, and orders accepted in runs with kills.
+const KILLS_MIN: usize = 500;
+const ORDERS_MIN: usize = 200_000;
+/// A killed program handles again.
+const KILLED_MS_MAX: u64 = 3_000;
+/// An order is settled and its mail sent, from when the part is back.
+const RESTARTED_MS_MAX: u64 = 5_000;
+
+/// What the whole run has not come to.
+pub fn missed(all: &[Done]) -> Vec<String> {
+    let runs = || all.iter().flat_map(|done| &done.runs);
+    let mut missed: Vec<String> = all
+        .iter()
+        .filter(|done| !done.is_good())
+        .map(|done| format!("{}: not in order", done.block))
+        .collect();
+    let kills: usize = runs().map(|run| run.kills).sum();
+    let orders: usize = runs().filter(|run| run.kills > 0).map(|run| run.orders).sum();
+    if kills < KILLS_MIN || orders < ORDERS_MIN {
+        missed.push(format!(
+            "{kills} kills and {orders} orders in them: at least {KILLS_MIN} and {ORDERS_MIN}"
+        ));
+    }
+    if all.iter().all(|done| done.dropped == 0) {
+        missed.push("no duplicate was dropped: nothing is proved".to_owned());
+    }
+    let late = runs().filter(|run| run.recovery_ms > limit_ms(&run.row));
+    missed.extend(late.map(|run| format!("{}: goes on after {} only", run.fault, seconds(run.recovery_ms))));
+    missed
+}
+
+fn limit_ms(row: &str) -> Option<u64> {
+    let killed = [Fault::KILLED, Fault::AT_A_POINT].contains(&row);
+    let restarted = [Fault::KafkaRestart, Fault::PostgresRestart].iter().any(|fault| fault.row() == row);
+    let limit = killed.then_some(KILLED_MS_MAX).or(restarted.then_some(RESTARTED_MS_MAX));
+    Some(limit.unwrap_or(u64::MAX))
+}
+
 #[derive(Default)]
 struct Row {
     runs: usize,
     orders: usize,
     violations: usize,
+    dropped: u64,
     recovery_ms: Vec<u64>,
 }
 
@@ -64,23 +107,27 @@ pub fn table(all: &[Done]) -> String {
             row.runs += 1;
             row.orders += run.orders;
             row.violations += usize::from(run.failed.is_some());
+            row.dropped += run.dropped;
             row.recovery_ms.extend(run.recovery_ms);
         }
-        let names: std::collections::BTreeSet<&str> = done.runs.iter().map(|run| run.row.as_str()).collect();
+        let names: BTreeSet<&str> = done.runs.iter().map(|run| run.row.as_str()).collect();
         for name in names {
             rows.entry(name).or_default().violations += done.violations.len();
         }
     }
-    let mut text = String::from("| fault | runs | orders | violations | recovery p50 | max |\n|---|---:|---:|---:|---:|---:|\n");
+    let mut text = String::from(
+        "| fault | runs | orders | violations | duplicates dropped | recovery p50 | max |\n|---|---:|---:|---:|---:|---:|---:|\n",
+    );
     for (name, mut row) in rows {
         row.recovery_ms.sort_unstable();
         let p50 = row.recovery_ms.get(row.recovery_ms.len() / 2).copied();
         let max = row.recovery_ms.last().copied();
-        let Row { runs, orders, violations, .. } = row;
+        let Row { runs, orders, violations, dropped, .. } = row;
+        let (p50, max) = (seconds(p50), seconds(max));
         let _infallible =
-            writeln!(text, "| {name} | {runs} | {orders} | {violations} | {} | {} |", seconds(p50), seconds(max));
+            writeln!(text, "| {name} | {runs} | {orders} | {violations} | {dropped} | {p50} | {max} |");
     }
-    text + &sums(all)
+    text + "\n" + &sums(all)
 }
 
 fn sums(all: &[Done]) -> String {
@@ -93,7 +140,8 @@ fn sums(all: &[Done]) -> String {
     let failed = runs().filter(|run| run.failed.is_some()).count();
     let took = Duration::from_secs(all.iter().map(|done| done.took_s).sum());
     format!(
-        "\n{} runs with {kills} kills, {orders} orders ({killed} in runs with kills), {violations} violations, {failed} failed runs, {dropped} duplicates dropped, {} min\n",
+        "{} runs with {kills} kills, {orders} orders, {killed} of them in runs with kills; {violations} violations, \
+         {failed} failed runs; {dropped} duplicates dropped; {} min.\n",
         runs().count(),
         took.as_secs().div_ceil(60),
     )
@@ -102,4 +150,50 @@ fn sums(all: &[Done]) -> String {
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run")]
 fn seconds(ms: Option<u64>) -> String {
     ms.map_or_else(|| "–".to_owned(), |ms| format!("{:.1} s", ms as f64 / 1_000.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn done(row: &str, kills: usize, orders: usize, recovery_ms: u64) -> Done {
+        let (row, fault) = (row.to_owned(), format!("{row}: order"));
+        let run = Run { row, fault, kills, orders, dropped: 7, recovery_ms: Some(recovery_ms), failed: None };
+        Done {
+            block: "kills 0".to_owned(),
+            runs: vec![run],
+            orders,
+            dropped: 7,
+            violations: vec![],
+            took_s: 61,
+        }
+    }
+
+    #[test]
+    fn a_run_that_came_to_everything_has_missed_nothing() {
+        let all = [done(Fault::KILLED, 500, 200_000, 3_000), done("disk of a database full", 0, 10, 60_000)];
+        assert_eq!(missed(&all), [] as [&str; 0]);
+        let table = table(&all);
+        assert!(table.contains("| kill -9 | 1 | 200000 | 0 | 7 | 3.0 s | 3.0 s |"), "{table}");
+        assert!(table.contains("2 runs with 500 kills, 200010 orders, 200000 of them"), "{table}");
+    }
+
+    #[test]
+    fn what_is_late_broken_few_or_proves_nothing_is_missed() {
+        let good = done(Fault::KILLED, 500, 200_000, 3_000);
+        let spoil: [fn(&mut Done); 7] = [
+            |done| done.runs[0].recovery_ms = Some(3_001),
+            |done| (done.runs[0].row, done.runs[0].recovery_ms) = (Fault::KafkaRestart.row(), Some(5_001)),
+            |done| done.runs[0].failed = Some("it never came".to_owned()),
+            |done| done.violations.push("an order is lost".to_owned()),
+            |done| done.runs[0].kills = 499,
+            |done| done.runs[0].orders = 199_999,
+            |done| done.dropped = 0,
+        ];
+        for (number, spoil) in spoil.into_iter().enumerate() {
+            let mut bad = good.clone();
+            spoil(&mut bad);
+            assert_eq!(missed(&[bad]).len(), 1, "{number}");
+        }
+    }
 }

@@ -9,12 +9,12 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use stack::Stack;
 use tokio::time::Instant;
 
 use super::crowd::Crowd;
 use super::fault::{Fault, Site};
 use super::fleet::Fleet;
+use super::ground::Ground;
 use super::plan::Block;
 use super::report::{Done, Run};
 use super::verdict::{judge, judge_the_end};
@@ -37,7 +37,11 @@ pub struct Settings {
 const PATIENCE: Duration = Duration::from_mins(3);
 
 /// All of them, those done earlier included. Logs of blocks in which something went wrong are kept.
-pub async fn run(stack: &mut Stack, blocks: &[Block], settings: &Settings) -> anyhow::Result<Vec<Done>> {
+pub async fn run(
+    ground: &mut Ground<'_>,
+    blocks: &[Block],
+    settings: &Settings,
+) -> anyhow::Result<Vec<Done>> {
     let mut all = settings.state.as_deref().map_or(Ok(Vec::new()), earlier)?;
     for (number, block) in blocks.iter().enumerate() {
         if all.iter().any(|done| done.block == block.name) {
@@ -46,7 +50,7 @@ pub async fn run(stack: &mut Stack, blocks: &[Block], settings: &Settings) -> an
         let dir = settings.dir.join(block.name.replace(' ', "-"));
         let _none = std::fs::remove_dir_all(&dir);
         let mut random = StdRng::seed_from_u64(number as u64);
-        let done = one(stack, block, settings, &dir, &mut random).await;
+        let done = one(ground, block, settings, &dir, &mut random).await;
         let done = done.with_context(|| format!("block {}", block.name))?;
         if done.is_good() {
             std::fs::remove_dir_all(&dir)?;
@@ -69,14 +73,14 @@ fn earlier(state: &Path) -> anyhow::Result<Vec<Done>> {
 }
 
 async fn one(
-    stack: &mut Stack,
+    ground: &mut Ground<'_>,
     block: &Block,
     settings: &Settings,
     dir: &Path,
     random: &mut StdRng,
 ) -> anyhow::Result<Done> {
     let began = Instant::now();
-    let mut fleet = Fleet::open(&stack.endpoints().clone(), dir).await?;
+    let mut fleet = Fleet::open(&ground.endpoints(), dir).await?;
     let visit = Visit::alone(fleet.client.clone()).patient(PATIENCE);
     visit.register(visit.customer, "Grace Hopper").await;
     Crowd::prepare(&visit).await;
@@ -84,15 +88,16 @@ async fn one(
     let crowd = Crowd::come(&visit, settings.rate);
     let mut runs = Vec::new();
     for (number, fault) in block.faults.iter().enumerate() {
-        let before = crowd.accepted();
-        let mut site = Site { stack, fleet: &mut fleet, visit: &visit, random };
+        let (before, dropped) = (crowd.accepted(), fleet.dropped().await);
+        let mut site = Site { ground, fleet: &mut fleet, visit: &visit, random };
         let outcome = site.carry_out(*fault).await;
         let lost = fleet.ended();
         let outcome = outcome.and_then(|took| {
             anyhow::ensure!(lost.is_empty(), "ended by itself: {lost:?}");
             Ok(took)
         });
-        let run = noted(*fault, crowd.accepted() - before, outcome);
+        let dropped = fleet.dropped().await - dropped;
+        let run = noted(*fault, crowd.accepted() - before, dropped, outcome);
         (settings.say)(&sentence(block, number, &run));
         let failed = run.failed.is_some();
         runs.push(run);
@@ -100,32 +105,39 @@ async fn one(
             break; // what the store would do next says nothing any more
         }
     }
-    let dropped = fleet.dropped().await;
     let orders = crowd.accepted();
     let mut violations = Vec::new();
     match crowd.leave().await {
         Ok(_) => {
             let ended = block.faults.iter().any(|fault| fault.ends_the_store());
-            let judged = if ended { judge_the_end(&fleet, &visit).await } else { judge(&fleet, &visit).await };
+            let judged =
+                if ended { judge_the_end(&fleet, &visit).await } else { judge(&fleet, &visit).await };
             violations = judged.unwrap_or_else(|error| vec![format!("{error:#}")]);
         }
         Err(error) => violations.push(format!("{error:#}")),
     }
-    let dropped = fleet.dropped().await.max(dropped);
+    let dropped = fleet.dropped().await;
     if let Err(error) = fleet.close().await {
         violations.push(format!("{error:#}"));
     }
     let took_s = began.elapsed().as_secs();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
-    Ok(Done { block: block.name.clone(), runs, orders, dropped: dropped as u64, violations, took_s })
+    Ok(Done { block: block.name.clone(), runs, orders, dropped, violations, took_s })
 }
 
-fn noted(fault: Fault, orders: usize, outcome: anyhow::Result<Duration>) -> Run {
+fn noted(fault: Fault, orders: usize, dropped: u64, outcome: anyhow::Result<Duration>) -> Run {
     let (recovery_ms, failed) = match outcome {
         Ok(took) => (u64::try_from(took.as_millis()).ok(), None),
         Err(error) => (None, Some(format!("{error:#}"))),
     };
-    Run { row: fault.row(), fault: fault.to_string(), kills: fault.kills(), orders, recovery_ms, failed }
+    Run {
+        row: fault.row(),
+        fault: fault.to_string(),
+        kills: fault.kills(),
+        orders,
+        dropped,
+        recovery_ms,
+        failed,
+    }
 }
 
 fn sentence(block: &Block, number: usize, run: &Run) -> String {
@@ -133,5 +145,12 @@ fn sentence(block: &Block, number: usize, run: &Run) -> String {
         (Some(failed), _) => format!("FAILED: {failed}"),
         (None, recovery) => format!("goes on after {} ms", recovery.unwrap_or_default()),
     };
-    format!("{} {}/{}: {}: {} orders, {came}", block.name, number + 1, block.faults.len(), run.fault, run.orders)
+    format!(
+        "{} {}/{}: {}: {} orders, {came}",
+        block.name,
+        number + 1,
+        block.faults.len(),
+        run.fault,
+        run.orders
+    )
 }

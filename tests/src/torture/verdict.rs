@@ -33,7 +33,9 @@ pub async fn judge(fleet: &Fleet, visit: &Visit) -> anyhow::Result<Vec<String>> 
     let there: BTreeSet<OrderId> = snapshot.orders.iter().map(|order| order.order_id).collect();
     found.extend(accepted.difference(&there).map(|id| format!("order {id} was accepted and is lost")));
     found.extend(there.difference(&accepted).map(|id| {
-        format!("order {id} is there, and its customer, who asked until there was an answer, was told another one")
+        format!(
+            "order {id} is there, and its customer, who asked until there was an answer, was told another one"
+        )
     }));
     for program in SERVICES {
         let parked = number(fleet, program, PARKED).await?;
