@@ -29,18 +29,23 @@ pub(super) enum Way {
 pub(super) struct Gate {
     pub(super) way: watch::Receiver<Way>,
     pub(super) held: Arc<AtomicUsize>,
+    pub(super) swallowed: Arc<AtomicUsize>,
     /// Something of this connection was swallowed: all else is, in both directions.
     dead: Arc<AtomicBool>,
 }
 
 impl Gate {
-    pub(super) fn new(way: watch::Receiver<Way>, held: Arc<AtomicUsize>) -> Self {
-        Self { way, held, dead: Arc::default() }
+    pub(super) fn new(
+        way: watch::Receiver<Way>,
+        held: Arc<AtomicUsize>,
+        swallowed: Arc<AtomicUsize>,
+    ) -> Self {
+        Self { way, held, swallowed, dead: Arc::default() }
     }
 
     /// For another connection.
     pub(super) fn another(&self) -> Self {
-        Self::new(self.way.clone(), self.held.clone())
+        Self::new(self.way.clone(), self.held.clone(), self.swallowed.clone())
     }
 
     /// Resolves when a piece of `bytes` may be passed on; never when it is swallowed; fails when the way is cut.
@@ -51,6 +56,7 @@ impl Gate {
         let now = *self.way.wait_for(|way| *way != Way::Held).await.map_err(|_| gone())?;
         if now == Way::Swallowed {
             self.dead.store(true, Ordering::SeqCst);
+            self.swallowed.fetch_add(1, Ordering::SeqCst);
         }
         if self.dead.load(Ordering::SeqCst) {
             return std::future::pending().await;

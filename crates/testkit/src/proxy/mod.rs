@@ -26,6 +26,7 @@ pub struct Proxy {
     way: watch::Sender<Way>,
     held: Arc<AtomicUsize>,
     turned_away: Arc<AtomicUsize>,
+    swallowed: Arc<AtomicUsize>,
     accepting: AbortHandle,
 }
 
@@ -45,14 +46,15 @@ impl Proxy {
         let address = listener.local_addr()?;
         let way = watch::Sender::new(Way::Open);
         let (held, turned_away) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let swallowed = Arc::<AtomicUsize>::default();
         let route = Route {
             upstream: upstream.to_owned(),
             naming: kafka.then(|| Naming::new(upstream, address.port())).flatten(),
-            gate: Gate::new(way.subscribe(), held.clone()),
+            gate: Gate::new(way.subscribe(), held.clone(), swallowed.clone()),
             turned_away: turned_away.clone(),
         };
         let accepting = tokio::spawn(accept(listener, route)).abort_handle();
-        Ok(Self { address, way, held, turned_away, accepting })
+        Ok(Self { address, way, held, turned_away, swallowed, accepting })
     }
 
     /// `127.0.0.1:PORT`.
@@ -78,6 +80,11 @@ impl Proxy {
     /// How many came while the way was cut.
     pub fn turned_away(&self) -> usize {
         self.turned_away.load(Ordering::SeqCst)
+    }
+
+    /// How many pieces were swallowed.
+    pub fn swallowed(&self) -> usize {
+        self.swallowed.load(Ordering::SeqCst)
     }
 
     /// Passes every piece on this much later.
