@@ -68,7 +68,8 @@ impl Disk {
         self.move_tables("pg_default").await?;
         self.connection.execute(AssertSqlSafe(format!("DROP TABLESPACE {}", self.name))).await?;
         run("umount", &[&self.mount.display().to_string()]).await?;
-        Ok(std::fs::remove_dir(&self.mount)?)
+        std::fs::remove_dir(&self.mount)?;
+        Ok(())
     }
 
     async fn move_tables(&mut self, to: &str) -> anyhow::Result<()> {
@@ -77,6 +78,16 @@ impl Disk {
             self.connection.execute(AssertSqlSafe(moved)).await.with_context(|| format!("move {table}"))?;
         }
         Ok(())
+    }
+}
+
+/// Of a run that was interrupted.
+impl Drop for Disk {
+    fn drop(&mut self) {
+        if self.mount.exists() {
+            let _gone = std::process::Command::new("umount").arg("-l").arg(&self.mount).output();
+            let _gone = std::fs::remove_dir(&self.mount);
+        }
     }
 }
 

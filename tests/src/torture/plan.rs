@@ -5,7 +5,8 @@ use storectl::Program;
 
 use super::disk;
 use super::fault::Fault;
-use super::fleet::{SERVICES, Way};
+use super::fleet::SERVICES;
+use super::ways::Way;
 
 /// Faults that are done to one store, one after the other; then all is quiet, and the store is judged.
 #[derive(Clone, Debug)]

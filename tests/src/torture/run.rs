@@ -12,11 +12,12 @@ use rand::rngs::StdRng;
 use tokio::time::Instant;
 
 use super::crowd::Crowd;
-use super::fault::{Fault, Site};
+use super::fault::Fault;
 use super::fleet::Fleet;
 use super::ground::Ground;
 use super::plan::Block;
 use super::report::{Done, Run};
+use super::site::Site;
 use super::verdict::{judge, judge_the_end};
 use crate::Visit;
 
