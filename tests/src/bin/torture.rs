@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use stack::{Options, Progress, Stack};
-use system_tests::torture::{Done, Ground, Settings, long, missed, run, short_parts, short_points, table};
+use system_tests::torture::{
+    Done, Ground, Settings, last, long, missed, run, short_parts, short_points, table,
+};
 
 /// Kills and ails a store in every way there is, under load, and checks that nothing is lost. Goes on where it was interrupted.
 #[derive(Debug, Parser)]
@@ -65,8 +67,7 @@ async fn torture(cli: &Cli) -> anyhow::Result<bool> {
     storectl::schemas::push(&stack.endpoints().registry_url).await?;
     let mut blocks = long();
     if cli.short {
-        blocks = short_parts();
-        blocks.insert(0, short_points());
+        blocks = [short_points(), short_parts()].into_iter().chain(last(0)).collect();
     }
     blocks.retain(|block| block.name.contains(&cli.only));
     let dir = cli.dir.join("stores");

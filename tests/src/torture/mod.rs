@@ -19,7 +19,7 @@ mod ways;
 pub use fault::Fault;
 pub use fleet::Fleet;
 pub use ground::Ground;
-pub use plan::{Block, long, short_parts, short_points};
+pub use plan::{Block, last, long, short_parts, short_points};
 pub use report::{Done, Run, missed, table};
 pub use run::{Settings, run};
 pub use ways::Way;
