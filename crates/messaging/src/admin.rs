@@ -7,7 +7,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 
 /// A topic as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,7 +150,7 @@ pub async fn delete_records(
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, partition, offset.map_or(Offset::End, Offset::Offset)).map_err(asked)?;
     let answers = client(bootstrap)?.delete_records(&list, &patient()).await.map_err(asked)?;
-    answers.elements().iter().try_for_each(|answer| answer.error()).map_err(asked)
+    answers.elements().iter().try_for_each(TopicPartitionListElem::error).map_err(asked)
 }
 
 fn client(bootstrap: &str) -> Result<AdminClient<DefaultClientContext>, AdminError> {

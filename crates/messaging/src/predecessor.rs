@@ -58,13 +58,12 @@ async fn freed(runtime: &Runtime, held: Held, family: &str) -> Result<(), StoreE
 pub(crate) async fn replace_in_group(runtime: &Runtime) {
     let Some(family) = runtime.family.as_deref() else { return };
     let replaced = timeout(JOINED_WITHIN, replaced(runtime, family)).await;
+    let service = runtime.service;
     match replaced {
         Ok(Ok(0)) => {}
-        Ok(Ok(dead)) => tracing::info!(service = runtime.service, dead, "took the place of a dead member"),
-        Ok(Err(error)) => {
-            tracing::debug!(service = runtime.service, %error, "a dead member may still be in the group")
-        }
-        Err(_) => tracing::debug!(service = runtime.service, "not in the group yet"),
+        Ok(Ok(dead)) => tracing::info!(service, dead, "took the place of a dead member"),
+        Ok(Err(error)) => tracing::debug!(service, %error, "a dead member may still be in the group"),
+        Err(_) => tracing::debug!(service, "not in the group yet"),
     }
 }
 

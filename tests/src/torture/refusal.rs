@@ -14,12 +14,17 @@ const SAYS_WITHIN: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const READ: &str =
     "SELECT coalesce(sum(next_offset), 0)::int8 FROM messaging.position WHERE topic = 'orders'";
+const READ_FROM: &str =
+    "SELECT count(*) FROM messaging.position WHERE topic = 'orders' AND last_event_id IS NOT NULL";
 /// Those who read `orders`.
 const READERS: [Program; 3] = [Program::Inventory, Program::Billing, Program::Email];
 
 /// The topic `orders` is deleted, and then made again. How long it took until every reader said so.
 pub async fn topic_deleted(fleet: &mut Fleet) -> anyhow::Result<Duration> {
     let (bootstrap, prefix) = (fleet.plan.endpoints.kafka_bootstrap.clone(), fleet.plan.topic_prefix.clone());
+    for program in READERS {
+        reads_everywhere(fleet, program).await?;
+    }
     delete_topics(&bootstrap, &[format!("{prefix}orders")]).await?;
     let deleted = Instant::now();
     all_say(fleet, "does not exist").await?;
@@ -53,6 +58,18 @@ pub async fn retention_cut(fleet: &mut Fleet) -> anyhow::Result<Duration> {
     says(fleet, Program::Billing, "retention removed records that were not read").await?;
     unmoved(&[before], &[number(fleet, Program::Billing, READ).await?])?;
     Ok(cut.elapsed())
+}
+
+/// Who has read nothing of a partition yet cannot tell one topic from another of its name.
+async fn reads_everywhere(fleet: &Fleet, program: Program) -> anyhow::Result<()> {
+    let end = Instant::now() + SAYS_WITHIN;
+    while number(fleet, program, READ_FROM).await? < i64::from(fleet.plan.partitions) {
+        if Instant::now() > end {
+            bail!("{} does not read all of the topic", program.name());
+        }
+        sleep(LOOK_EVERY).await;
+    }
+    Ok(())
 }
 
 async fn positions(fleet: &Fleet) -> anyhow::Result<Vec<i64>> {
