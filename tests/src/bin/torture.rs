@@ -15,7 +15,7 @@ use system_tests::torture::{
 #[command(name = "torture", version)]
 struct Cli {
     /// Orders a second
-    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = 160, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rate: u32,
     /// Only blocks whose name contains this
     #[arg(long, default_value = "")]

@@ -19,7 +19,9 @@ pub struct Block {
 
 /// How often each fault is done that is not a kill.
 const TIMES: usize = 10;
-/// `kill -9` at a random time, in each of so many stores.
+/// Stores in which nothing but kills is done.
+const KILL_ROUNDS: usize = 8;
+/// `kill -9` at a random time, in each of them.
 const KILLS: usize = 25;
 /// How long Kafka is away.
 const AWAY_S: u64 = 60;
@@ -54,10 +56,15 @@ pub fn long() -> Vec<Block> {
     let mut blocks = Vec::new();
     for round in 0..TIMES {
         let points = every_point();
-        // Half of the points in each round: each of them five times in all.
+        // Half of the points in each round: each of them four times in all.
         let half = points.into_iter().skip(round % 2).step_by(2);
         let kills = (0..KILLS).map(|kill| Fault::Kill(Program::ALL[(kill + round) % Program::ALL.len()]));
-        blocks.push(Block { name: format!("kills {round}"), faults: mixed(half.collect(), kills.collect()) });
+        if round < KILL_ROUNDS {
+            blocks.push(Block {
+                name: format!("kills {round}"),
+                faults: mixed(half.collect(), kills.collect()),
+            });
+        }
         blocks.push(Block { name: format!("parts {round}"), faults: others(round, AWAY_S) });
         blocks.extend(last(round));
     }

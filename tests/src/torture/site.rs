@@ -209,6 +209,6 @@ impl Site<'_, '_> {
     }
 
     async fn some_time(&mut self) {
-        sleep(Duration::from_millis(self.random.random_range(0..800))).await;
+        sleep(Duration::from_millis(self.random.random_range(0..2_000))).await;
     }
 }
