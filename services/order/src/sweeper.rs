@@ -46,7 +46,7 @@ impl Sweeper {
         let work = async {
             loop {
                 self.catch_up(&shutdown).await;
-                match StoreError::in_time("sweep in time", self.sweep()).await {
+                match StoreError::in_time("sweep in time", Box::pin(self.sweep())).await {
                     Ok(Outcome::Swept(_)) => continue,
                     Ok(Outcome::Idle) => {}
                     Err(error) => {
