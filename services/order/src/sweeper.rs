@@ -46,7 +46,7 @@ impl Sweeper {
         let work = async {
             loop {
                 self.catch_up(&shutdown).await;
-                match StoreError::in_time("sweep in time", Box::pin(self.sweep())).await {
+                match StoreError::in_time("sweep in time", self.sweep()).await {
                     Ok(Outcome::Swept(_)) => continue,
                     Ok(Outcome::Idle) => {}
                     Err(error) => {
@@ -60,7 +60,7 @@ impl Sweeper {
                 tokio::time::sleep(self.settings.sweep_every).await;
             }
         };
-        shutdown.run_until_cancelled(work).await;
+        shutdown.run_until_cancelled(Box::pin(work)).await;
     }
 
     /// After a start or an outage: a reply that is in the log already counts, so read first, at most one deadline longer.
