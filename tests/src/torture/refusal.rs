@@ -31,7 +31,7 @@ pub async fn topic_deleted(fleet: &mut Fleet) -> anyhow::Result<Duration> {
     let took = deleted.elapsed();
     let before = positions(fleet).await?;
     storectl::topics::create(&bootstrap, &prefix, fleet.plan.partitions).await?;
-    all_say(fleet, "it was made anew").await?;
+    all_say(fleet, "was made anew").await?;
     unmoved(&before, &positions(fleet).await?)?;
     Ok(took)
 }
