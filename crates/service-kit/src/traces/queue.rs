@@ -3,21 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use opentelemetry::Context;
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 use tokio::sync::Notify;
 
-use super::wire;
 use crate::config::TracesArgs;
-
-/// The attribute by which a span says whose it is, where several services share a process. Taken off on the way out.
-const SERVICE: &str = "service.name";
 
 /// Bounded: what does not fit is lost, and counted.
 #[derive(Debug)]
 pub(super) struct Queue {
-    process: &'static str,
     spans_max: usize,
     batch_max: usize,
     waiting: Mutex<Waiting>,
@@ -43,10 +35,10 @@ pub(super) struct Batch {
 }
 
 impl Queue {
-    /// Spans that do not say whose they are are of `process`.
-    pub(super) fn of(process: &'static str, args: &TracesArgs) -> Self {
+    /// An empty one.
+    pub(super) fn new(args: &TracesArgs) -> Self {
         let (spans_max, batch_max) = (args.bsp_max_queue_size, args.bsp_max_export_batch_size);
-        Self { process, spans_max, batch_max, waiting: Mutex::default(), full: Notify::new() }
+        Self { spans_max, batch_max, waiting: Mutex::default(), full: Notify::new() }
     }
 
     /// Empties the queue.
@@ -65,7 +57,8 @@ impl Queue {
         }
     }
 
-    fn push(&self, service: &str, span: &SpanData) {
+    /// Puts a span of `service` in, if it fits; `write` appends it to those of a `ScopeSpans`.
+    pub(super) fn push(&self, service: &str, write: impl FnOnce(&mut Vec<u8>)) {
         let mut waiting = self.waiting();
         if waiting.spans >= self.spans_max {
             waiting.lost += 1;
@@ -73,7 +66,7 @@ impl Queue {
         }
         waiting.spans += 1;
         let batch = waiting.open(service, self.batch_max);
-        wire::append(span, SERVICE, &mut batch.encoded);
+        write(&mut batch.encoded);
         batch.spans += 1;
         if batch.spans == self.batch_max {
             self.full.notify_one();
@@ -94,29 +87,5 @@ impl Waiting {
             self.batches.len() - 1
         });
         &mut self.batches[index]
-    }
-}
-
-/// Puts each span into the queue when it ends.
-#[derive(Debug)]
-pub(super) struct Intake(pub(super) Arc<Queue>);
-
-impl SpanProcessor for Intake {
-    fn on_start(&self, _: &mut Span, _: &Context) {}
-
-    /// Encodes at once. A span in pieces would be freed by another thread, long after, piece by piece: that costs more than
-    /// making it.
-    fn on_end(&self, span: SpanData) {
-        let own = span.attributes.iter().find(|attribute| attribute.key.as_str() == SERVICE);
-        let service = own.map_or(self.0.process.into(), |attribute| attribute.value.as_str());
-        self.0.push(&service, &span);
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(()) // `traces::flush` does, which can wait without a thread
-    }
-
-    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
-        Ok(())
     }
 }

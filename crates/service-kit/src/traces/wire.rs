@@ -1,8 +1,6 @@
 //! OTLP 1, written straight from a span that ended: what opentelemetry-proto makes of it first, an owned copy of each key
 //! and value, costs more than the bytes. A test holds both against each other.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use opentelemetry::trace::{Event, SpanId, Status};
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope};
@@ -12,13 +10,12 @@ use opentelemetry_proto::tonic::trace::v1::span::{Link, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_sdk::trace::SpanData;
 use prost::Message;
-use prost::bytes::{BufMut as _, Bytes};
+use prost::bytes::Bytes;
+use spans::nanos;
+use spans::protobuf::{bytes, field, fixed32, fixed64, number, whole};
 
-/// How a value is laid out (Protobuf's wire types).
-const VARINT: u32 = 0;
-const FIXED_64: u32 = 1;
-const LENGTH_FIRST: u32 = 2;
-const FIXED_32: u32 = 5;
+/// The field of a `ScopeSpans` that its spans are.
+pub(super) const SPANS: u32 = 2;
 
 /// An `ExportTraceServiceRequest` with these `spans`, as far as its one field: to prost, bytes are a message that has them as its
 /// first field, and so has this one. In Protobuf a list is its elements one after the other.
@@ -35,7 +32,7 @@ pub(super) fn request(resource: &Resource, scope: &InstrumentationScope, spans: 
 /// Appends `span` to the spans of a `ScopeSpans`, without the attribute `but`.
 pub(super) fn append(span: &SpanData, but: &str, spans: &mut Vec<u8>) {
     let context = &span.span_context;
-    field(spans, 2, |to| {
+    field(spans, SPANS, |to| {
         bytes(to, 1, &context.trace_id().to_bytes());
         bytes(to, 2, &context.span_id().to_bytes());
         bytes(to, 3, context.trace_state().header().as_bytes());
@@ -56,8 +53,7 @@ pub(super) fn append(span: &SpanData, but: &str, spans: &mut Vec<u8>) {
             .for_each(|link| field(to, 13, |to| to.extend(Link::from(link.clone()).encode_to_vec())));
         number(to, 14, span.links.dropped_count.into());
         field(to, 15, |to| status(to, &span.status));
-        key(to, 16, FIXED_32);
-        to.put_u32_le(flags(span));
+        fixed32(to, 16, flags(span));
     });
 }
 
@@ -85,58 +81,10 @@ fn key_value(to: &mut Vec<u8>, tag: u32, attribute: &KeyValue) {
         bytes(to, 1, attribute.key.as_str().as_bytes());
         field(to, 2, |to| match &attribute.value {
             // Its fields are one of several: each is written even when it is empty.
-            Value::String(text) => field(to, 1, |to| to.extend_from_slice(text.as_str().as_bytes())),
+            Value::String(text) => whole(to, 1, text.as_str().as_bytes()),
             other => to.extend(AnyValue::from(other.clone()).encode_to_vec()),
         });
     });
-}
-
-/// A message within another, or a text: its length comes first.
-fn field(to: &mut Vec<u8>, tag: u32, write: impl FnOnce(&mut Vec<u8>)) {
-    key(to, tag, LENGTH_FIRST);
-    to.push(0);
-    let start = to.len();
-    write(to);
-    let length = to.len() - start;
-    if let Ok(short @ ..=127) = u8::try_from(length) {
-        to[start - 1] = short;
-    } else {
-        let mut prefix = Vec::with_capacity(10);
-        varint(&mut prefix, length as u64);
-        to.splice(start - 1..start, prefix);
-    }
-}
-
-/// What is empty is left out, here and in a number that is zero.
-fn bytes(to: &mut Vec<u8>, tag: u32, bytes: &[u8]) {
-    if !bytes.is_empty() {
-        field(to, tag, |to| to.extend_from_slice(bytes));
-    }
-}
-
-fn number(to: &mut Vec<u8>, tag: u32, value: u64) {
-    if value > 0 {
-        key(to, tag, VARINT);
-        varint(to, value);
-    }
-}
-
-fn fixed64(to: &mut Vec<u8>, tag: u32, value: u64) {
-    key(to, tag, FIXED_64);
-    to.put_u64_le(value);
-}
-
-fn key(to: &mut Vec<u8>, tag: u32, layout: u32) {
-    varint(to, u64::from(tag << 3 | layout));
-}
-
-fn varint(to: &mut Vec<u8>, value: u64) {
-    prost::encoding::encode_varint(value, to);
-}
-
-fn nanos(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
