@@ -1,8 +1,14 @@
 //! Protobuf, as far as spans need it: fields appended to bytes.
 
+/// How a text, bytes or a message is laid out (Protobuf's wire types).
+pub const LENGTH_FIRST: u32 = 2;
+pub(crate) const VARINT: u32 = 0;
+const FIXED_64: u32 = 1;
+const FIXED_32: u32 = 5;
+
 /// A message within another, or a text: its length comes first.
 pub fn field(to: &mut Vec<u8>, tag: u32, write: impl FnOnce(&mut Vec<u8>)) {
-    key(to, tag, 2);
+    key(to, tag, LENGTH_FIRST);
     to.push(0);
     let start = to.len();
     write(to);
@@ -10,15 +16,20 @@ pub fn field(to: &mut Vec<u8>, tag: u32, write: impl FnOnce(&mut Vec<u8>)) {
     if let Ok(short @ ..=127) = u8::try_from(length) {
         to[start - 1] = short;
     } else {
-        let mut prefix = Vec::with_capacity(10);
-        varint(&mut prefix, length as u64);
-        to.splice(start - 1..start, prefix);
+        // Seven bits a byte, the first of them where there is room already; what is in between moves back.
+        let width = (usize::BITS - length.leading_zeros()).div_ceil(7) as usize;
+        to.resize(start + length + width - 1, 0);
+        to.copy_within(start..start + length, start + width - 1);
+        for (at, byte) in to[start - 1..start - 1 + width].iter_mut().enumerate() {
+            let more = if at + 1 < width { 0x80 } else { 0 };
+            *byte = (length >> (7 * at) & 0x7f) as u8 | more;
+        }
     }
 }
 
 /// A message that is written already, or a text: also an empty one.
 pub fn whole(to: &mut Vec<u8>, tag: u32, bytes: &[u8]) {
-    key(to, tag, 2);
+    key(to, tag, LENGTH_FIRST);
     varint(to, bytes.len() as u64);
     to.extend_from_slice(bytes);
 }
@@ -33,20 +44,20 @@ pub fn bytes(to: &mut Vec<u8>, tag: u32, bytes: &[u8]) {
 /// A number or a symbol.
 pub fn number(to: &mut Vec<u8>, tag: u32, value: u64) {
     if value > 0 {
-        key(to, tag, 0);
+        key(to, tag, VARINT);
         varint(to, value);
     }
 }
 
 /// A `fixed64`, also zero.
 pub fn fixed64(to: &mut Vec<u8>, tag: u32, value: u64) {
-    key(to, tag, 1);
+    key(to, tag, FIXED_64);
     to.extend_from_slice(&value.to_le_bytes());
 }
 
 /// A `fixed32`, also zero.
 pub fn fixed32(to: &mut Vec<u8>, tag: u32, value: u32) {
-    key(to, tag, 5);
+    key(to, tag, FIXED_32);
     to.extend_from_slice(&value.to_le_bytes());
 }
 

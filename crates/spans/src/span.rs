@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use opentelemetry::trace::SpanContext;
 
-use crate::protobuf::{bytes, field, fixed32, fixed64, key, number, varint, whole};
+use crate::protobuf::{VARINT, bytes, field, fixed32, fixed64, key, number, varint, whole};
 use crate::{Recorder, Value};
 
 /// Room for most of them.
@@ -161,7 +161,7 @@ fn any_value(to: &mut Vec<u8>, value: &Value<'_>) {
             whole(to, 1, id.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()).as_bytes());
         }
         Value::Number(value) => {
-            key(to, 3, 0);
+            key(to, 3, VARINT);
             varint(to, value.cast_unsigned()); // an int64: two's complement
         }
         Value::Absent => {}

@@ -1,11 +1,13 @@
 //! Spans that wait to be sent, encoded, in batches.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use crate::config::TracesArgs;
+
+/// As many batches may be filled while others are sent.
+const SPARE_MAX: usize = 4;
 
 /// Bounded: what does not fit is lost, and counted.
 #[derive(Debug)]
@@ -13,6 +15,8 @@ pub(super) struct Queue {
     spans_max: usize,
     batch_max: usize,
     waiting: Mutex<Waiting>,
+    /// Memory of what was sent, for what comes: new memory would have to be grown, and given by the system page by page.
+    spare: Mutex<Vec<Vec<u8>>>,
     /// Told of every full batch.
     pub(super) full: Notify,
 }
@@ -38,7 +42,7 @@ impl Queue {
     /// An empty one.
     pub(super) fn new(args: &TracesArgs) -> Self {
         let (spans_max, batch_max) = (args.bsp_max_queue_size, args.bsp_max_export_batch_size);
-        Self { spans_max, batch_max, waiting: Mutex::default(), full: Notify::new() }
+        Self { spans_max, batch_max, waiting: Mutex::default(), spare: Mutex::default(), full: Notify::new() }
     }
 
     /// Empties the queue.
@@ -65,12 +69,25 @@ impl Queue {
             return;
         }
         waiting.spans += 1;
-        let batch = waiting.open(service, self.batch_max);
+        let batch = waiting.open(service, self.batch_max, || self.spare().pop().unwrap_or_default());
         write(&mut batch.encoded);
         batch.spans += 1;
         if batch.spans == self.batch_max {
             self.full.notify_one();
         }
+    }
+
+    /// Keeps the memory of what was sent.
+    pub(super) fn reuse(&self, batch: Batch) {
+        let (mut spare, mut encoded) = (self.spare(), batch.encoded);
+        if spare.len() < SPARE_MAX {
+            encoded.clear();
+            spare.push(encoded);
+        }
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -80,10 +97,10 @@ impl Queue {
 
 impl Waiting {
     /// The batch of `service` that has room.
-    fn open(&mut self, service: &str, batch_max: usize) -> &mut Batch {
+    fn open(&mut self, service: &str, batch_max: usize, memory: impl FnOnce() -> Vec<u8>) -> &mut Batch {
         let open = self.batches.iter().rposition(|of| of.service == service && of.spans < batch_max);
         let index = open.unwrap_or_else(|| {
-            self.batches.push(Batch { service: service.to_owned(), encoded: Vec::new(), spans: 0 });
+            self.batches.push(Batch { service: service.to_owned(), encoded: memory(), spans: 0 });
             self.batches.len() - 1
         });
         &mut self.batches[index]

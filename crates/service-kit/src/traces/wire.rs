@@ -1,32 +1,86 @@
 //! OTLP 1, written straight from a span that ended: what opentelemetry-proto makes of it first, an owned copy of each key
 //! and value, costs more than the bytes. A test holds both against each other.
 
+use std::sync::Arc;
+
 use opentelemetry::trace::{Event, SpanId, Status};
 use opentelemetry::{KeyValue, Value};
-use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope};
-use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use opentelemetry_proto::tonic::common::v1::AnyValue;
 use opentelemetry_proto::tonic::trace::v1::SpanFlags;
 use opentelemetry_proto::tonic::trace::v1::span::{Link, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_sdk::trace::SpanData;
 use prost::Message;
-use prost::bytes::Bytes;
+use prost::bytes::BufMut;
 use spans::nanos;
-use spans::protobuf::{bytes, field, fixed32, fixed64, number, whole};
+use spans::protobuf::{LENGTH_FIRST, bytes, field, fixed32, fixed64, key, number, varint, whole};
+use tonic::Status as Answer;
+use tonic::codec::{Codec, EncodeBuf, Encoder};
+use tonic_prost::{ProstCodec, ProstDecoder};
+
+use super::SCOPE;
+use super::queue::Batch;
 
 /// The field of a `ScopeSpans` that its spans are.
 pub(super) const SPANS: u32 = 2;
+/// Room for what is around resource and spans.
+const AROUND: usize = 64;
 
-/// An `ExportTraceServiceRequest` with these `spans`, as far as its one field: to prost, bytes are a message that has them as its
-/// first field, and so has this one. In Protobuf a list is its elements one after the other.
-pub(super) fn request(resource: &Resource, scope: &InstrumentationScope, spans: &[u8]) -> Bytes {
-    let mut request = Vec::with_capacity(spans.len() + 1_024);
-    field(&mut request, 1, |to| to.extend(resource.encode_to_vec()));
-    field(&mut request, 2, |to| {
-        field(to, 1, |to| to.extend(scope.encode_to_vec()));
-        to.extend_from_slice(spans);
-    });
-    request.into()
+/// What is sent at once.
+#[derive(Debug)]
+pub(super) struct Export {
+    /// The encoded `Resource`.
+    pub(super) resource: Arc<[u8]>,
+    /// Its spans.
+    pub(super) batch: Arc<Batch>,
+}
+
+/// Writes requests straight into what is sent: a megabyte is not to be copied once more.
+#[derive(Debug)]
+pub(super) struct ExportCodec;
+
+impl Codec for ExportCodec {
+    type Encode = Export;
+    type Decode = ExportTraceServiceResponse;
+    type Encoder = Self;
+    type Decoder = ProstDecoder<ExportTraceServiceResponse>;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        ProstCodec::<(), ExportTraceServiceResponse>::default().decoder()
+    }
+}
+
+impl Encoder for ExportCodec {
+    type Item = Export;
+    type Error = Answer;
+
+    fn encode(&mut self, export: Export, to: &mut EncodeBuf<'_>) -> Result<(), Answer> {
+        to.reserve(export.resource.len() + export.batch.encoded.len() + AROUND);
+        request(&export.resource, &export.batch.encoded, to);
+        Ok(())
+    }
+}
+
+/// Writes an `ExportTraceServiceRequest`: the spans of one resource, encoded as it is.
+pub(super) fn request(resource: &[u8], spans: &[u8], to: &mut impl BufMut) {
+    let mut scope = Vec::new();
+    field(&mut scope, 1, |to| bytes(to, 1, SCOPE.as_bytes()));
+    let mut of_resource = Vec::with_capacity(resource.len() + AROUND);
+    whole(&mut of_resource, 1, resource);
+    key(&mut of_resource, 2, LENGTH_FIRST);
+    varint(&mut of_resource, (scope.len() + spans.len()) as u64);
+    of_resource.extend(scope);
+    let mut request = Vec::with_capacity(of_resource.len() + 16);
+    key(&mut request, 1, LENGTH_FIRST);
+    varint(&mut request, (of_resource.len() + spans.len()) as u64);
+    request.extend(of_resource);
+    to.put_slice(&request);
+    to.put_slice(spans);
 }
 
 /// Appends `span` to the spans of a `ScopeSpans`, without the attribute `but`.
@@ -97,6 +151,8 @@ mod tests {
         Link as ApiLink, SpanContext, SpanKind as Kind, TraceFlags, TraceId, TraceState,
     };
     use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+    use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+    use opentelemetry_proto::tonic::resource::v1::Resource;
     use opentelemetry_proto::tonic::trace::v1::Span;
     use opentelemetry_sdk::trace::{SpanEvents, SpanLinks};
 
@@ -168,13 +224,13 @@ mod tests {
         let more = kinds.map(|span_kind| SpanData { span_kind, status: Status::Ok, ..bare() });
         let spans: Vec<SpanData> = [full(), bare()].into_iter().chain(more).collect();
         let resource = Resource { attributes: vec![], dropped_attributes_count: 3, entity_refs: vec![] };
-        let scope =
-            InstrumentationScope { name: "counterflow".to_owned(), ..InstrumentationScope::default() };
+        let scope = InstrumentationScope { name: SCOPE.to_owned(), ..InstrumentationScope::default() };
         let mut encoded = Vec::new();
         for span in &spans {
             append(span, "none", &mut encoded);
         }
-        let sent = request(&resource, &scope, &encoded).encode_to_vec();
+        let mut sent = Vec::new();
+        request(&resource.encode_to_vec(), &encoded, &mut sent);
 
         let read = ExportTraceServiceRequest::decode(sent.as_slice()).unwrap();
         let [of_resource] = read.resource_spans.try_into().unwrap();
