@@ -1,7 +1,8 @@
 //! Protobuf, as far as spans need it: fields appended to bytes.
 
 /// How a text, bytes or a message is laid out (Protobuf's wire types).
-pub const LENGTH_FIRST: u32 = 2;
+pub const LENGTH_FIRST: u32 = TEXT as u32;
+pub(crate) const TEXT: u8 = 2;
 pub(crate) const VARINT: u32 = 0;
 const FIXED_64: u32 = 1;
 const FIXED_32: u32 = 5;
@@ -22,7 +23,7 @@ pub fn field(to: &mut Vec<u8>, tag: u32, write: impl FnOnce(&mut Vec<u8>)) {
         to.copy_within(start..start + length, start + width - 1);
         for (at, byte) in to[start - 1..start - 1 + width].iter_mut().enumerate() {
             let more = if at + 1 < width { 0x80 } else { 0 };
-            *byte = (length >> (7 * at) & 0x7f) as u8 | more;
+            *byte = low((length >> (7 * at)) as u64) & 0x7f | more;
         }
     }
 }
@@ -69,8 +70,12 @@ pub fn key(to: &mut Vec<u8>, tag: u32, layout: u32) {
 /// A number, seven bits a byte, the lowest first.
 pub fn varint(to: &mut Vec<u8>, mut value: u64) {
     while value > 0x7f {
-        to.push((value & 0x7f) as u8 | 0x80);
+        to.push(low(value) | 0x80);
         value >>= 7;
     }
-    to.push(value as u8);
+    to.push(low(value));
+}
+
+fn low(value: u64) -> u8 {
+    value.to_le_bytes()[0]
 }

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use opentelemetry::trace::SpanContext;
 
-use crate::protobuf::{VARINT, bytes, field, fixed32, fixed64, key, number, varint, whole};
+use crate::protobuf::{TEXT, VARINT, bytes, field, fixed32, fixed64, key, number, varint, whole};
 use crate::{Recorder, Value};
 
 /// Room for most of them.
@@ -138,34 +138,48 @@ impl Drop for Span {
     }
 }
 
-fn write(to: &mut Vec<u8>, tag: u32, attributes: &[(&'static str, Value<'_>)]) {
+fn write(to: &mut Vec<u8>, tag: u8, attributes: &[(&'static str, Value<'_>)]) {
     for (name, value) in attributes {
-        if !matches!(value, Value::Absent) {
-            field(to, tag, |to| {
+        match value {
+            Value::Absent => {}
+            Value::Text(text) => write_text(to, tag, name, text, ""),
+            Value::Joined(first, second) => write_text(to, tag, name, first, second),
+            Value::Id(id) => {
+                write_text(to, tag, name, id.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()), "");
+            }
+            Value::Number(number) => field(to, tag.into(), |to| {
                 whole(to, 1, name.as_bytes());
-                field(to, 2, |to| any_value(to, value));
-            });
+                field(to, 2, |to| {
+                    key(to, 3, VARINT);
+                    varint(to, number.cast_unsigned()); // an int64: two's complement
+                });
+            }),
         }
     }
 }
 
-/// Its fields are one of several: each is written even when it is empty or zero.
-fn any_value(to: &mut Vec<u8>, value: &Value<'_>) {
-    match value {
-        Value::Text(text) => whole(to, 1, text.as_bytes()),
-        Value::Joined(first, second) => field(to, 1, |to| {
-            to.extend_from_slice(first.as_bytes());
-            to.extend_from_slice(second.as_bytes());
-        }),
-        Value::Id(id) => {
-            whole(to, 1, id.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()).as_bytes());
-        }
-        Value::Number(value) => {
-            key(to, 3, VARINT);
-            varint(to, value.cast_unsigned()); // an int64: two's complement
-        }
-        Value::Absent => {}
-    }
+/// Nearly all attributes are texts, and short: each length is one byte, and known before.
+fn write_text(to: &mut Vec<u8>, tag: u8, name: &str, first: &str, second: &str) {
+    let length = first.len() + second.len();
+    let (Some(all), Some(named), Some(text)) =
+        (short(name.len() + length + 6), short(name.len()), short(length))
+    else {
+        return field(to, tag.into(), |to| {
+            whole(to, 1, name.as_bytes());
+            field(to, 2, |to| whole(to, 1, [first, second].concat().as_bytes()));
+        });
+    };
+    let [tag, key, value] = [tag, 1, 2].map(|tag| tag << 3 | TEXT);
+    to.extend_from_slice(&[tag, all, key, named]);
+    to.extend_from_slice(name.as_bytes());
+    to.extend_from_slice(&[value, text + 2, key, text]);
+    to.extend_from_slice(first.as_bytes());
+    to.extend_from_slice(second.as_bytes());
+}
+
+/// A length of one byte.
+fn short(length: usize) -> Option<u8> {
+    u8::try_from(length).ok().filter(|length| *length <= 127)
 }
 
 /// Since 1970.

@@ -8,13 +8,14 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use prost::Message as _;
 use tokio::sync::Mutex;
+use tokio::time::MissedTickBehavior;
 use tonic::client::Grpc;
 use tonic::codegen::http::Uri;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
-use super::queue::{Batch, Queue};
+use super::queue::{Batch, Queue, Waiting};
 use super::resource;
 use super::wire::{Export, ExportCodec};
 use crate::config::TracesArgs;
@@ -49,18 +50,30 @@ impl Collector {
         Self { endpoint: uri.to_string(), queue, every, line: Mutex::new(line) }
     }
 
-    /// Sends, again and again.
+    /// Sends, again and again: what is full at once, the rest now and then.
     pub(super) async fn run(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(self.every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let _full = tokio::time::timeout(self.every, self.queue.full.notified()).await;
-            self.send().await;
+            tokio::select! {
+                _ = ticks.tick() => self.send().await,
+                () = self.queue.full.notified() => self.send_of(Queue::take_full).await,
+            }
         }
     }
 
-    /// Sends what is in the queue. What the collector may take another time goes back.
+    /// Sends what is in the queue.
     pub(super) async fn send(&self) {
+        self.send_of(Queue::take).await;
+    }
+
+    /// Sends what is taken of the queue. What the collector may take another time goes back.
+    async fn send_of(&self, take: fn(&Queue) -> Waiting) {
         let mut line = self.line.lock().await;
-        let waiting = self.queue.take();
+        let waiting = take(&self.queue);
+        if waiting.is_nothing() {
+            return;
+        }
         let mut failure = (waiting.lost > 0).then(|| format!("{} did not fit into the queue", waiting.lost));
         let mut batches = waiting.batches.into_iter();
         while let Some(batch) = batches.next() {

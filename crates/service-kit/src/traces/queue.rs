@@ -50,6 +50,16 @@ impl Queue {
         std::mem::take(&mut *self.waiting())
     }
 
+    /// Takes the batches that are full: to send the others too would double the requests.
+    pub(super) fn take_full(&self) -> Waiting {
+        let mut waiting = self.waiting();
+        let full = |batch: &mut Batch| batch.spans >= self.batch_max;
+        let batches: Vec<Batch> = waiting.batches.extract_if(.., full).collect();
+        let spans = batches.iter().map(|batch| batch.spans).sum();
+        waiting.spans -= spans;
+        Waiting { batches, spans, lost: std::mem::take(&mut waiting.lost) }
+    }
+
     /// Puts back what was taken, if it still fits.
     pub(super) fn put_back(&self, batch: Batch) {
         let mut waiting = self.waiting();
@@ -96,6 +106,11 @@ impl Queue {
 }
 
 impl Waiting {
+    /// There is nothing to send, and nothing to tell.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.batches.is_empty() && self.lost == 0
+    }
+
     /// The batch of `service` that has room.
     fn open(&mut self, service: &str, batch_max: usize, memory: impl FnOnce() -> Vec<u8>) -> &mut Batch {
         let open = self.batches.iter().rposition(|of| of.service == service && of.spans < batch_max);
@@ -104,5 +119,54 @@ impl Waiting {
             self.batches.len() - 1
         });
         &mut self.batches[index]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(services: &[&str]) -> Queue {
+        let sizes =
+            TracesArgs { bsp_max_export_batch_size: 2, bsp_max_queue_size: 5, ..TracesArgs::default() };
+        let queue = Queue::new(&sizes);
+        services.iter().for_each(|service| queue.push(service, |spans| spans.push(1)));
+        queue
+    }
+
+    fn held(waiting: &Waiting) -> Vec<(&str, usize)> {
+        waiting.batches.iter().map(|batch| (batch.service.as_str(), batch.encoded.len())).collect()
+    }
+
+    #[test]
+    fn what_is_not_full_waits_for_more() {
+        let queue = filled(&["order", "email", "order", "order"]);
+        assert_eq!(held(&queue.take_full()), [("order", 2)]);
+        assert!(queue.take_full().is_nothing());
+        queue.push("email", |spans| spans.push(1));
+        assert_eq!(held(&queue.take_full()), [("email", 2)]);
+        assert_eq!(held(&queue.take()), [("order", 1)]);
+        assert!(queue.take().is_nothing());
+    }
+
+    #[test]
+    fn what_was_taken_makes_room_and_what_does_not_fit_is_counted() {
+        let queue = filled(&["order"; 7]);
+        let full = queue.take_full();
+        assert_eq!((full.batches.len(), full.lost), (2, 2));
+        (0..4).for_each(|_| queue.push("order", |spans| spans.push(1)));
+        let rest = queue.take();
+        assert_eq!((held(&rest), rest.lost), (vec![("order", 2), ("order", 2), ("order", 1)], 0));
+    }
+
+    #[test]
+    fn memory_of_what_was_sent_is_used_again_and_empty() {
+        let queue = filled(&["order", "order"]);
+        let sent = queue.take().batches.remove(0);
+        let memory = sent.encoded.as_ptr();
+        queue.reuse(sent);
+        queue.push("email", |spans| spans.push(7));
+        let batch = queue.take().batches.remove(0);
+        assert_eq!((batch.encoded.as_ptr(), batch.encoded), (memory, vec![7]));
     }
 }

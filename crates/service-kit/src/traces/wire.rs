@@ -144,7 +144,7 @@ fn key_value(to: &mut Vec<u8>, tag: u32, attribute: &KeyValue) {
 #[cfg(test)]
 mod tests {
     use std::borrow::Cow;
-    use std::time::Duration;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use opentelemetry::InstrumentationScope as Scope;
     use opentelemetry::trace::{
