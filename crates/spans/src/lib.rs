@@ -59,10 +59,10 @@ fn begin_at(
 ) -> Begun {
     let ids = RandomIdGenerator::default();
     let trace = if parent.is_valid() { parent.trace_id() } else { ids.new_trace_id() };
-    let recorded = recorder.records(trace, parent);
-    let flags = if recorded { TraceFlags::SAMPLED } else { TraceFlags::default() };
+    let seen = recorder.records(trace, parent);
+    let flags = if seen { TraceFlags::SAMPLED } else { TraceFlags::default() };
     let own = SpanContext::new(trace, ids.new_span_id(), flags, false, parent.trace_state().clone());
-    if recorded { Begun::Seen(Span::begun(recorder, service, kind, own, parent)) } else { Begun::Unseen(own) }
+    if seen { Begun::Seen(Span::begun(recorder, service, kind, own, parent)) } else { Begun::Unseen(own) }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ pub fn parse(traceparent: Option<&str>, tracestate: Option<&str>) -> SpanContext
     traceparent.and_then(|text| fields(text.as_bytes())).map_or(SpanContext::NONE, |(trace, span, flags)| {
         let state = tracestate.filter(|text| !text.is_empty()).map(TraceState::from_str);
         let state = state.and_then(Result::ok).unwrap_or_default();
-        SpanContext::new(trace.into(), span.into(), TraceFlags::new(flags) & TraceFlags::SAMPLED, true, state)
+        SpanContext::new(trace, span, TraceFlags::new(flags) & TraceFlags::SAMPLED, true, state)
     })
 }
 

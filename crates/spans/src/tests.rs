@@ -13,7 +13,10 @@ use uuid::Uuid;
 use super::*;
 
 #[derive(Clone, Debug, Default)]
-struct Kept(Arc<Mutex<Vec<(String, Vec<u8>)>>>);
+struct Kept(Arc<Mutex<Vec<Taken>>>);
+
+/// The service, and the span's bytes.
+type Taken = (String, Vec<u8>);
 
 impl Recorder for Kept {
     fn records(&self, _: TraceId, parent: &SpanContext) -> bool {

@@ -114,10 +114,10 @@ impl Spans {
             TraceMode::Parent => self.begin(Kind::Consumer, &sent, describe),
             TraceMode::Link => self.begin(Kind::Consumer, &TraceContext::default(), |span| {
                 describe(span);
-                Some(sent.span())
-                    .filter(|sender| sender.is_valid())
-                    .iter()
-                    .for_each(|sender| span.link(sender));
+                let sender = sent.span();
+                if sender.is_valid() {
+                    span.link(&sender);
+                }
             }),
         }
     }

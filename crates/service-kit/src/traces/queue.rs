@@ -130,7 +130,9 @@ mod tests {
         let sizes =
             TracesArgs { bsp_max_export_batch_size: 2, bsp_max_queue_size: 5, ..TracesArgs::default() };
         let queue = Queue::new(&sizes);
-        services.iter().for_each(|service| queue.push(service, |spans| spans.push(1)));
+        for service in services {
+            queue.push(service, |spans| spans.push(1));
+        }
         queue
     }
 
