@@ -1,6 +1,6 @@
 # Every command of the project; `make` lists them. CARGO_TARGET_DIR is respected.
 .DEFAULT_GOAL := help
-.PHONY: help setup build check fmt lint docs tidy schemas contract openapi rules deny compose test e2e drill torture fuzz-api fuzz-log demo run bench reset clean-data up down logs compilers maven
+.PHONY: help setup build check fmt lint docs tidy schemas contract openapi rules deny compose test e2e drill torture simulate mutants fuzz-api fuzz-log demo run bench reset clean-data up down logs compilers maven
 
 # Where cargo puts its programs.
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),$(shell cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'))
@@ -80,6 +80,14 @@ drill: compilers ## Kill each container of the store in Docker (`make up`) while
 torture: setup ## Kill and ail every program and part under load for almost an hour; goes on where it was interrupted; ARGS="…" goes to torture
 	cargo build --profile torture --workspace --bins --features messaging/fail-points
 	"$(TARGET_DIR)/torture/torture" $(ARGS)
+
+# The same build as the tests': the crate is optimised there too.
+simulate: compilers ## Play histories of a store in memory: SEEDS says how many, SEED or TAPE plays one again, step by step
+	@cargo run --quiet --package simulation --bin simulate -- \
+		$(if $(TAPE),--tape $(TAPE),$(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),100000) --from $(or $(FROM),0)))
+
+mutants: compilers ## Put small faults into a copy of the project, one after the other: does a check see each? MUTANTS names some
+	@tests/mutants/run "$(TARGET_DIR)/mutants" $(MUTANTS)
 
 fuzz-api: ## Ask a running store (`make run`) thousands of things its documents allow or forbid; ORDER_URL and so on for another
 	@tests/fuzz/run "$(TARGET_DIR)/fuzz"

@@ -15,6 +15,7 @@ mod gauges;
 mod handler;
 pub mod intents;
 mod kafka;
+pub mod memory;
 pub mod metrics;
 pub mod migrations;
 mod outbox;

@@ -124,7 +124,7 @@ struct Reply {
     code: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Outcome {
     Approved,
@@ -174,7 +174,7 @@ impl HttpGateway {
             .client
             .post(url)
             .headers(trace_headers(&TraceContext::of(&span)))
-            .header("idempotency-key", format!("{order_id}:{operation}"))
+            .header("idempotency-key", operation.idempotency_key(order_id))
             .json(&Request { order_id, amount: call.amount(), payment_token })
             .send()
             .await
@@ -264,25 +264,31 @@ fn read(operation: Operation, body: &[u8]) -> Result<Answer, GatewayError> {
     let reply: Reply = serde_json::from_slice(body).map_err(|error| unreadable(error.to_string()))?;
     let reference = reply.reference.as_deref().map(Reference::parse).transpose();
     let reference = reference.map_err(|rule| unreadable(format!("reference {rule}")))?;
-    match reply.outcome {
-        Outcome::Approved => {
-            let reference = reference.ok_or_else(|| unreadable("reference is missing".to_owned()))?;
-            Ok(match operation {
-                Operation::Authorize => Answer::Authorized { reference },
-                Operation::Capture => Answer::Captured { reference },
-                Operation::Void => Answer::Voided { reference },
-                Operation::Refund => Answer::Refunded { reference },
-            })
-        }
-        Outcome::Declined => {
-            let code = Code::parse(reply.code.as_deref().unwrap_or("declined"))
-                .map_err(|rule| unreadable(format!("code {rule}")))?;
-            match operation {
-                Operation::Authorize => Ok(Answer::Declined { reference, code }),
-                Operation::Capture => Ok(Answer::CaptureRefused { reference, code }),
-                Operation::Void => Ok(Answer::VoidRefused),
-                Operation::Refund => Err(GatewayError::RefundRefused { code: code.as_str().to_owned() }),
-            }
-        }
+    understand(operation, reply.outcome == Outcome::Approved, reference, reply.code.as_deref())
+}
+
+/// What an answer means to us: approved or declined, the gateway's name for it, and why it was declined.
+pub fn understand(
+    operation: Operation,
+    approved: bool,
+    reference: Option<Reference>,
+    code: Option<&str>,
+) -> Result<Answer, GatewayError> {
+    let unreadable = |detail: String| GatewayError::Unreadable { operation, detail };
+    if approved {
+        let reference = reference.ok_or_else(|| unreadable("reference is missing".to_owned()))?;
+        return Ok(match operation {
+            Operation::Authorize => Answer::Authorized { reference },
+            Operation::Capture => Answer::Captured { reference },
+            Operation::Void => Answer::Voided { reference },
+            Operation::Refund => Answer::Refunded { reference },
+        });
+    }
+    let code = Code::parse(code.unwrap_or("declined")).map_err(|rule| unreadable(format!("code {rule}")))?;
+    match operation {
+        Operation::Authorize => Ok(Answer::Declined { reference, code }),
+        Operation::Capture => Ok(Answer::CaptureRefused { reference, code }),
+        Operation::Void => Ok(Answer::VoidRefused),
+        Operation::Refund => Err(GatewayError::RefundRefused { code: code.as_str().to_owned() }),
     }
 }

@@ -22,13 +22,17 @@ struct Payload {
 
 /// An intent that no code of ours writes.
 #[derive(Debug, thiserror::Error)]
-enum BadIntent {
+pub enum BadIntent {
+    /// Whose money?
     #[error("the key is no order")]
     Key(#[source] uuid::Error),
+    /// What to do?
     #[error("the kind is no operation")]
     Kind(#[source] crate::domain::BadOperation),
+    /// How much?
     #[error("the payload cannot be read")]
     Payload(#[source] serde_json::Error),
+    /// By which means?
     #[error("an authorization without a token")]
     NoToken,
 }
@@ -49,7 +53,8 @@ pub fn intent(order_id: OrderId, call: &Call, due_at: Timestamp) -> NewIntent {
     NewIntent { key: order_id.to_string(), kind: call.operation().name(), payload, subject: None, due_at }
 }
 
-fn call(intent: &Intent) -> Result<(OrderId, Call), BadIntent> {
+/// The call that waits.
+pub fn call(intent: &Intent) -> Result<(OrderId, Call), BadIntent> {
     let order_id = intent.key.parse().map_err(BadIntent::Key)?;
     let operation: Operation = intent.kind.parse().map_err(BadIntent::Kind)?;
     let Payload { amount, payment_token } =

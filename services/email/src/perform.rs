@@ -117,7 +117,8 @@ fn took() -> Histogram {
 
 impl Letter {
     /// What the consumer stored. Should a build not read it, the mail waits for one that does: it is not lost.
-    fn deserialize_from(intent: &Intent) -> Result<Self, Retry> {
+    /// The letter an intent is about.
+    pub fn deserialize_from(intent: &Intent) -> Result<Self, Retry> {
         serde_json::from_value(intent.payload.clone()).map_err(|error| {
             tracing::error!(intent = intent.id, %error, "an intent of another build cannot be read");
             Retry {

@@ -7,7 +7,7 @@ use messaging::Effects;
 use crate::domain::{Customer, Decision, Fact, Order, Tracked};
 
 /// Carries out what an order decided.
-pub(crate) fn carry_out(tracked: &mut Tracked, decision: Decision, ids: &dyn Ids) -> Effects<Event> {
+pub fn carry_out(tracked: &mut Tracked, decision: Decision, ids: &dyn Ids) -> Effects<Event> {
     let event = match decision {
         Decision::Ignored(reason) => return Effects::ignored(reason),
         Decision::Changed(event) => *event,
@@ -20,14 +20,14 @@ pub(crate) fn carry_out(tracked: &mut Tracked, decision: Decision, ids: &dyn Ids
 }
 
 /// Begins an order.
-pub(crate) fn begin(created: &OrderCreated, ids: &dyn Ids) -> (Tracked, Effects<Event>) {
+pub fn begin(created: &OrderCreated, ids: &dyn Ids) -> (Tracked, Effects<Event>) {
     let mut effects = Effects::none();
     let id: EventId = effects.publish(ids, &mut Sequence::default(), created.clone());
     (Order::begin(id, created), effects)
 }
 
 /// Publishes what a customer decided; `None` changes nothing.
-pub(crate) fn publish(customer: &mut Customer, event: Option<Event>, ids: &dyn Ids) -> Effects<Event> {
+pub fn publish(customer: &mut Customer, event: Option<Event>, ids: &dyn Ids) -> Effects<Event> {
     let mut effects = Effects::none();
     if let Some(event) = event {
         let mut sequence = customer.sequence;

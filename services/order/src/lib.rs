@@ -7,7 +7,7 @@ pub mod app;
 pub mod config;
 pub mod consumer;
 pub mod domain;
-mod effects;
+pub mod effects;
 pub mod http;
 mod metrics;
 pub mod signals;

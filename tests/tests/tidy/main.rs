@@ -7,6 +7,7 @@ mod documents;
 mod habits;
 mod layers;
 mod manifests;
+mod mutants;
 mod project;
 mod rooms;
 mod source;

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use super::partition::Pending;
 use super::{Shared, attempt};
 use crate::core::consumer::{Outcome, Parking};
+use crate::core::transaction::Slice;
 use crate::postgres::rest;
 use crate::{Handler, Repository};
 
@@ -28,6 +29,13 @@ impl<E> Share<E> {
     /// Where the position is afterwards.
     pub(super) fn end(&self) -> i64 {
         self.records.last().map_or(self.from, |last| last.raw.offset + 1)
+    }
+
+    /// What of it matters to the database.
+    pub(super) fn slice(&self) -> Slice<'_, E> {
+        let Self { topic, partition, from, attempts, park, records } = self;
+        let records = records.iter().map(|one| (&one.raw, &one.record)).collect();
+        Slice { topic, partition: *partition, from: *from, attempts: *attempts, park: park.as_ref(), records }
     }
 }
 

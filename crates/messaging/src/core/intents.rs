@@ -66,7 +66,7 @@ pub enum Action {
 }
 
 /// The intent worker of one instance.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Intents {
     in_flight: BTreeSet<i64>,
     performed: Vec<i64>,

@@ -13,6 +13,7 @@ pub mod relay;
 #[cfg(test)]
 mod relay_tests;
 pub mod shard;
+pub mod transaction;
 pub mod writer;
 
 pub use backoff::Backoff;

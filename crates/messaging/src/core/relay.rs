@@ -1,7 +1,7 @@
 //! Which rows of the outbox are sent when. Of one key at most one row is in flight, the next goes after its ack: whoever
 //! sends a row twice repeats it, and nobody overtakes.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What the relay needs to know of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,14 +64,14 @@ pub enum Action {
     Drop(Vec<i64>),
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Queue {
     waiting: VecDeque<i64>,
     in_flight: Option<i64>,
     blocked: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Held {
     shard: i16,
     key: (String, String),
@@ -94,12 +94,12 @@ impl Page {
     }
 }
 
-/// The relay of one instance.
-#[derive(Debug)]
+/// The relay of one instance. The same inputs always lead to the same actions, in the same order.
+#[derive(Clone, Debug)]
 pub struct Relay {
     shards: BTreeSet<i16>,
-    queues: HashMap<(String, String), Queue>,
-    rows: HashMap<i64, Held>,
+    queues: BTreeMap<(String, String), Queue>,
+    rows: BTreeMap<i64, Held>,
     acked: Vec<i64>,
     deleting: Vec<i64>,
     page: Page,
@@ -123,8 +123,8 @@ impl Relay {
     pub fn new(rows_max: usize, page_max: usize) -> Self {
         Self {
             shards: BTreeSet::new(),
-            queues: HashMap::new(),
-            rows: HashMap::new(),
+            queues: BTreeMap::new(),
+            rows: BTreeMap::new(),
             acked: Vec::new(),
             deleting: Vec::new(),
             page: Page::None,
@@ -269,7 +269,7 @@ impl Relay {
         self.blocked_rows = 0;
         self.hungry = true;
         self.page.forgotten();
-        actions.push(Action::Drop(self.rows.drain().map(|(id, _)| id).collect()));
+        actions.push(Action::Drop(std::mem::take(&mut self.rows).into_keys().collect()));
     }
 
     fn publish_next(queue: &mut Queue, actions: &mut Vec<Action>) {

@@ -1,6 +1,5 @@
 //! The three steps of an intent: claim, call, write.
 
-use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,9 +11,10 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use super::jitter;
 use crate::core::chain;
+use crate::core::transaction::{Deciding, conclude};
 use crate::core::{Verdict, panic};
-use crate::outbox::{Cause, Decided, Unsent};
-use crate::postgres::intent;
+use crate::outbox::{Cause, Unsent};
+use crate::postgres::{Session, intent};
 use crate::{
     FailPoint, Intent, Perform, Repository, Retry, Runtime, StoreError, TraceContext, Worker, metrics,
 };
@@ -137,31 +137,14 @@ where
     P: Perform<W>,
 {
     let runtime = &shared.runtime;
-    let mut unsent = Unsent::default();
     let now = runtime.clock.now();
-    let done: Vec<(&Intent, &W::Outcome, &Cause)> = results
+    let done = results
         .iter()
         .filter_map(|(intent, result)| {
-            result.as_ref().ok().map(|(outcome, cause)| (&**intent, outcome, cause))
+            let (outcome, cause) = result.as_ref().ok()?;
+            Some((&**intent, outcome.clone(), cause.clone()))
         })
         .collect();
-    let mut transaction = runtime.pool.begin().await.map_err(StoreError::doing("begin a conclusion"))?;
-    let mut keys = BTreeSet::new();
-    for (intent, _, _) in &done {
-        shared.worker.intent_keys(intent, &mut keys);
-    }
-    if !done.is_empty() {
-        let mut loaded = shared.repository.load(&mut transaction, &keys).await?;
-        let intents: Vec<&Intent> = done.iter().map(|(intent, _, _)| *intent).collect();
-        let ended = intent::end(&mut transaction, &runtime.instance, &intents).await?;
-        let mut decided = Vec::new();
-        for (intent, outcome, cause) in done.iter().filter(|(intent, _, _)| ended.contains(&intent.id)) {
-            let effects = shared.worker.conclude(&mut loaded, intent, (*outcome).clone(), now, &*runtime.ids);
-            decided.push(Decided { effects, at: now, cause: (*cause).clone() });
-        }
-        shared.repository.save(&mut transaction, loaded).await?;
-        unsent = runtime.outbox.write_all(&mut transaction, decided).await?;
-    }
     let again = results.iter().filter_map(|(intent, result)| {
         let retry = result.as_ref().err()?;
         let failures = u32::try_from(intent.attempts).unwrap_or(1);
@@ -169,9 +152,10 @@ where
         Some((&**intent, now.plus(wait)))
     });
     let again: Vec<_> = again.collect();
-    if !again.is_empty() {
-        intent::put_back(&mut transaction, &runtime.instance, &again).await?;
-    }
+    let deciding = Deciding { handler: &*shared.worker, clock: &*runtime.clock, ids: &*runtime.ids };
+    let mut transaction = runtime.pool.begin().await.map_err(StoreError::doing("begin a conclusion"))?;
+    let mut session = Session { connection: &mut transaction, runtime, repository: &*shared.repository };
+    let (keys, unsent) = conclude(&mut session, &deciding, done, &again, now).await?;
     FailPoint::IntentsConcluding.reach();
     transaction.commit().await.map_err(StoreError::doing("commit a conclusion"))?;
     FailPoint::IntentsConcluded.reach();

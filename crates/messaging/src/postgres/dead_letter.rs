@@ -2,44 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::{EventId, Timestamp};
+use kernel::Timestamp;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::StoreError;
-use crate::core::consumer::Parking;
-
-/// A record to be parked, whole.
-#[derive(Debug)]
-pub struct DeadLetter<'a> {
-    /// Topic without prefix.
-    pub topic: &'a str,
-    /// Partition.
-    pub partition: i32,
-    /// Offset.
-    pub offset: i64,
-    /// Key as it was.
-    pub key: Option<&'a [u8]>,
-    /// Value as it was.
-    pub value: Option<&'a [u8]>,
-    /// Headers, values as text (base64 when they are not UTF-8).
-    pub headers: serde_json::Value,
-    /// When it could be read.
-    pub event_id: Option<EventId>,
-    /// When it could be read.
-    pub record: Option<&'a str>,
-    /// Why.
-    pub parking: &'a Parking,
-    /// Tries before.
-    pub attempts: u32,
-}
+use crate::core::transaction::{DeadLetter, ParkedKeys};
 
 /// Which keys have parked records, by topic; each of `keys` is one of the topic beside it.
 pub async fn parked_keys(
     connection: &mut PgConnection,
     topics: &[&str],
     keys: &[&[u8]],
-) -> Result<BTreeMap<String, BTreeSet<Vec<u8>>>, StoreError> {
+) -> Result<ParkedKeys, StoreError> {
     let parked: Vec<(String, Vec<u8>)> = sqlx::query_as(
         // By the hash of the key, which is what the index holds: a key may be longer than a row of an index.
         "SELECT DISTINCT topic, letter.key

@@ -7,10 +7,12 @@ pub mod intent;
 pub mod lease;
 pub mod outbox;
 pub mod position;
+mod session;
 
 use std::time::Duration;
 
 pub use error::StoreError;
+pub use session::Session;
 
 /// How long a loop rests after a transaction that took `took`: as long again. What comes meanwhile shares the next one, so
 /// that the busier the machine, the fewer and larger are the transactions. What comes after a quiet moment does not wait.

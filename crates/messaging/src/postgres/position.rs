@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::StoreError;
 use crate::core::consumer::Position;
+use crate::core::transaction::Move;
 
 /// The position of a partition, made at `low` when it was never read.
 pub async fn load_or_begin(
@@ -39,19 +40,6 @@ pub async fn load_or_begin(
         })
     };
     read().map_err(StoreError::doing("read a position"))
-}
-
-/// A partition to be moved.
-#[derive(Clone, Copy, Debug)]
-pub struct Move<'a> {
-    /// Without prefix.
-    pub topic: &'a str,
-    /// Its number.
-    pub partition: i32,
-    /// Where this instance believes it is.
-    pub from: i64,
-    /// Where it is afterwards.
-    pub to: Position,
 }
 
 /// Moves partitions from where this instance believes they are; false when one of them is somewhere else. First statement

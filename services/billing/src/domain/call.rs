@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use events::PaymentToken;
-use kernel::Money;
 use kernel::text::{BadText, bounded};
+use kernel::{Money, OrderId};
 
 /// The four things the gateway can do. Each happens at most once an order: its name is part of the idempotency key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +28,11 @@ pub struct BadOperation(String);
 impl Operation {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Authorize, Self::Capture, Self::Void, Self::Refund];
+
+    /// The gateway's idempotency key: of one order each operation happens once, whoever asks, also after billing's database was lost.
+    pub fn idempotency_key(self, order_id: OrderId) -> String {
+        format!("{order_id}:{self}")
+    }
 
     /// The kind of the intent, the path at the gateway, the end of the idempotency key.
     pub fn name(self) -> &'static str {

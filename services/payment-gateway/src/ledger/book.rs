@@ -9,14 +9,14 @@ use super::{Entry, Request};
 use crate::domain::{self, Account, Operation, Outcome, Quirk};
 
 /// Every answer given so far.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Book {
     entries: Vec<Arc<Entry>>,
     by_key: HashMap<String, usize>,
     orders: HashMap<OrderId, Order>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Order {
     account: Account,
     effects: Vec<usize>,
@@ -74,7 +74,7 @@ impl Book {
     }
 
     /// Effects after a position, each with its own.
-    pub(super) fn effects(
+    pub fn effects(
         &self,
         order_id: Option<OrderId>,
         after: Option<u64>,
