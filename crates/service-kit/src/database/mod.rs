@@ -19,11 +19,11 @@ use crate::config::DatabaseArgs;
 pub use errors::is_outage;
 pub use migrate::{MigrationError, migrate};
 
-/// How long a caller waits for a connection.
 /// Who waits for a connection has time to try another one.
 const IDLE_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 /// The server gives up a statement that nobody waits for any more after 10 s; then it answers, or it is gone.
 const BUSY_ANSWERS_WITHIN: Duration = Duration::from_secs(12);
+/// How long a caller waits for a connection.
 const ACQUIRE_WITHIN: Duration = Duration::from_millis(1_400);
 /// A connection idle for longer is asked whether it still works before it is used.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
