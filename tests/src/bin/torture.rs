@@ -84,6 +84,8 @@ async fn torture(cli: &Cli) -> anyhow::Result<bool> {
         return Ok(all.iter().all(Done::is_good));
     }
     let missed = missed(&all);
-    missed.iter().for_each(|what| println!("MISSED: {what}"));
+    for what in &missed {
+        println!("MISSED: {what}");
+    }
     Ok(missed.is_empty())
 }

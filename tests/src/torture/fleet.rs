@@ -44,15 +44,15 @@ pub struct Fleet {
 
 impl Fleet {
     /// Starts a store of its own; what its programs say goes to `dir`.
-    pub async fn open(parts: &Endpoints, dir: &Path) -> anyhow::Result<Self> {
+    pub async fn open(endpoints: &Endpoints, dir: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(dir)?;
-        let plan = plan(parts, dir);
+        let plan = plan(endpoints, dir);
         let databases = SERVICES.map(|program| format!("{}{}", plan.database_prefix, program.name()));
         let topics =
             storectl::topics::specs(&plan.topic_prefix, PARTITIONS).into_iter().map(|spec| spec.name);
-        let leftovers = Leftovers::new(&parts.postgres_admin_url)
+        let leftovers = Leftovers::new(&endpoints.postgres_admin_url)
             .databases(databases)
-            .topics(&parts.kafka_bootstrap, topics);
+            .topics(&endpoints.kafka_bootstrap, topics);
         let urls = prepare(&plan).await?;
         let mail = SmtpServer::start().await?;
         let mut ports = BTreeMap::new();
@@ -62,10 +62,10 @@ impl Fleet {
             }
         }
         let http = |program| format!("127.0.0.1:{}", ports[&(program, 0)]);
-        let registry = parts.registry_url.split('/').nth(2).context("the registry's address")?;
+        let registry = endpoints.registry_url.split('/').nth(2).context("the registry's address")?;
         let ways = [
-            Proxy::to(parts.address(Part::Postgres).split('/').next().unwrap_or_default()).await?,
-            Proxy::to_kafka(&parts.kafka_bootstrap).await?,
+            Proxy::to(endpoints.address(Part::Postgres).split('/').next().unwrap_or_default()).await?,
+            Proxy::to_kafka(&endpoints.kafka_bootstrap).await?,
             Proxy::to(registry).await?,
             Proxy::to(&http(Program::PaymentGateway)).await?,
             Proxy::to(&mail.address().to_string()).await?,

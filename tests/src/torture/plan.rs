@@ -119,14 +119,14 @@ fn others(round: usize, away_s: u64) -> Vec<Fault> {
     faults
 }
 
-/// One of these and one of those, as long as there are both.
-fn mixed(these: Vec<Fault>, those: Vec<Fault>) -> Vec<Fault> {
-    let (mut these, mut those) = (these.into_iter(), those.into_iter());
+/// One of some and one of the others, as long as there are both.
+fn mixed(some: Vec<Fault>, others: Vec<Fault>) -> Vec<Fault> {
+    let (mut some, mut others) = (some.into_iter(), others.into_iter());
     let mut faults = Vec::new();
     loop {
         let before = faults.len();
-        faults.extend(these.next());
-        faults.extend(those.next());
+        faults.extend(some.next());
+        faults.extend(others.next());
         if faults.len() == before {
             return faults;
         }

@@ -77,16 +77,16 @@ pub fn missed(all: &[Done]) -> Vec<String> {
     if all.iter().all(|done| done.dropped == 0) {
         missed.push("no duplicate was dropped: nothing is proved".to_owned());
     }
-    let late = runs().filter(|run| run.recovery_ms > limit_ms(&run.row));
+    let late = runs().filter(|run| run.recovery_ms.is_some_and(|took| took > limit_ms(&run.row)));
     missed.extend(late.map(|run| format!("{}: goes on after {} only", run.fault, seconds(run.recovery_ms))));
     missed
 }
 
-fn limit_ms(row: &str) -> Option<u64> {
+fn limit_ms(row: &str) -> u64 {
     let killed = [Fault::KILLED, Fault::AT_A_POINT].contains(&row);
     let restarted = [Fault::KafkaRestart, Fault::PostgresRestart].iter().any(|fault| fault.row() == row);
     let limit = killed.then_some(KILLED_MS_MAX).or(restarted.then_some(RESTARTED_MS_MAX));
-    Some(limit.unwrap_or(u64::MAX))
+    limit.unwrap_or(u64::MAX)
 }
 
 #[derive(Default)]

@@ -43,7 +43,7 @@ pub async fn run(
     blocks: &[Block],
     settings: &Settings,
 ) -> anyhow::Result<Vec<Done>> {
-    let mut all = settings.state.as_deref().map_or(Ok(Vec::new()), earlier)?;
+    let mut all = settings.state.as_deref().map(earlier).unwrap_or_default();
     for (number, block) in blocks.iter().enumerate() {
         if all.iter().any(|done| done.block == block.name) {
             continue;
@@ -67,10 +67,10 @@ pub async fn run(
     Ok(all)
 }
 
-fn earlier(state: &Path) -> anyhow::Result<Vec<Done>> {
-    let Ok(text) = std::fs::read_to_string(state) else { return Ok(Vec::new()) };
+fn earlier(state: &Path) -> Vec<Done> {
+    let text = std::fs::read_to_string(state).unwrap_or_default();
     // The last line of a run that was killed may be half of one.
-    Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 async fn one(

@@ -20,9 +20,9 @@ pub struct Session<'a, R> {
 
 impl<H: Handler, R: Repository<H>> Transaction<H> for Session<'_, R> {
     async fn advance(&mut self, moves: &[Move<'_>]) -> Result<bool, StoreError> {
-        let moved = position::advance(self.connection, moves).await?;
+        let ours = position::advance(self.connection, moves).await?;
         FailPoint::PositionMoved.reach();
-        Ok(moved)
+        Ok(ours)
     }
 
     async fn parked_keys(&mut self, topics: &[&str], keys: &[&[u8]]) -> Result<ParkedKeys, StoreError> {
