@@ -9,6 +9,7 @@ mod shop;
 mod story;
 pub mod suite;
 pub mod telemetry;
+pub mod torture;
 mod visit;
 
 pub use load::{Driven, Load, Then, wish};

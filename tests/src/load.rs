@@ -15,9 +15,9 @@ use crate::{SOON, Shop, Visit};
 /// The load is so many orders a second, one after the other: it is the rate that is wanted, not the waiting.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Of what half the store buys.
-const PLENTY: [&str; 3] = ["lamp", "globe", "chair"];
+pub(crate) const PLENTY: [&str; 3] = ["lamp", "globe", "chair"];
 /// Of which there is soon no more.
-const SCARCE: &str = "vase";
+pub(crate) const SCARCE: &str = "vase";
 
 /// Orders that go on being placed until [`Load::stop`].
 pub struct Load {

@@ -94,6 +94,20 @@ impl Visit {
         self.with(|done| done.received.insert(sku, i64::from(pieces)));
     }
 
+    /// More of a product that was put on the shelf before.
+    pub async fn restock(&self, name: &str, pieces: u32) {
+        let sku = self.sku(name);
+        let receipt = json!({ "receipt_id": SystemIds.next(), "quantity": pieces });
+        self.ask(Method::POST, Program::Inventory, &format!("/stock/{sku}/receipts"), Some(&receipt)).await;
+        let sku = Sku::parse(&sku).expect("a sku");
+        self.with(|done| *done.received.entry(sku).or_default() += i64::from(pieces));
+    }
+
+    /// The orders that were accepted.
+    pub fn orders(&self) -> Vec<OrderId> {
+        self.with(|done| done.orders.clone())
+    }
+
     /// What was put on the shelves.
     pub fn received(&self) -> BTreeMap<Sku, i64> {
         self.with(|done| done.received.clone())

@@ -7,6 +7,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 
 /// A topic as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +137,20 @@ pub async fn delete_topics(bootstrap: &str, names: &[String]) -> Result<(), Admi
         }
     }
     Ok(())
+}
+
+/// Removes the records of a partition below `offset`, as retention does; `None`: all there are.
+pub async fn delete_records(
+    bootstrap: &str,
+    topic: &str,
+    partition: i32,
+    offset: Option<i64>,
+) -> Result<(), AdminError> {
+    let asked = |source| AdminError::Ask { bootstrap: bootstrap.to_owned(), source };
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, offset.map_or(Offset::End, Offset::Offset)).map_err(asked)?;
+    let answers = client(bootstrap)?.delete_records(&list, &patient()).await.map_err(asked)?;
+    answers.elements().iter().try_for_each(TopicPartitionListElem::error).map_err(asked)
 }
 
 fn client(bootstrap: &str) -> Result<AdminClient<DefaultClientContext>, AdminError> {

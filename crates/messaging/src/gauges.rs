@@ -12,7 +12,7 @@ pub(crate) async fn outbox(runtime: &Runtime) {
     let mut every = tokio::time::interval(EVERY);
     loop {
         every.tick().await;
-        told(runtime, look_at_outbox(runtime).await);
+        told(runtime, StoreError::in_time("measure the outbox", look_at_outbox(runtime)).await);
     }
 }
 
@@ -21,7 +21,7 @@ pub(crate) async fn intents(runtime: &Runtime) {
     let mut every = tokio::time::interval(EVERY);
     loop {
         every.tick().await;
-        told(runtime, look_at_intents(runtime).await);
+        told(runtime, StoreError::in_time("measure the intents", look_at_intents(runtime)).await);
     }
 }
 

@@ -32,7 +32,7 @@ pub async fn wait_until_read(
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
         };
-        while !reached(runtime, &ends).await.unwrap_or(false) {
+        while !in_time(reached(runtime, &ends)).await {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
@@ -65,6 +65,11 @@ fn ask(bootstrap: &str, topics: &[(String, String)]) -> Result<Ends, KafkaError>
         }
     }
     Ok(ends)
+}
+
+/// A database that does not answer in time has not said so.
+async fn in_time(reached: impl Future<Output = Result<bool, String>>) -> bool {
+    tokio::time::timeout(BROKER_TIMEOUT, reached).await.is_ok_and(|reached| reached.unwrap_or(false))
 }
 
 async fn reached(runtime: &Runtime, ends: &Ends) -> Result<bool, String> {

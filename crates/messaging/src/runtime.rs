@@ -26,6 +26,8 @@ pub struct Runtime {
     pub ids: Arc<dyn Ids>,
     /// The way out.
     pub outbox: Outbox,
+    /// How the names of this instance begin, before and after it is started again; `None`: it has none to keep.
+    pub(crate) family: Option<String>,
     pub(crate) spans: Spans,
     troubles: Arc<Troubles>,
 }
@@ -40,10 +42,12 @@ impl Runtime {
         ids: Arc<dyn Ids>,
         status: Arc<dyn Status>,
     ) -> Self {
-        let instance = format!("{service}-{}", ids.next());
+        let family = settings.instance.as_ref().map(|name| format!("{service}-{name}."));
+        let instance = format!("{}{}", family.clone().unwrap_or_else(|| format!("{service}-")), ids.next());
         Self {
             service,
             instance,
+            family,
             pool,
             settings: Arc::new(settings),
             clock,

@@ -19,6 +19,9 @@ pub struct Settings {
     /// Put before every topic, group and transactional id (several stores on one cluster)
     #[arg(long, env = "TOPIC_PREFIX", default_value = "", value_parser = prefix)]
     pub topic_prefix: String,
+    /// Name of this instance, which it keeps when it is started again and no other has: what it held when it was killed it takes back at once [default: host and port]
+    #[arg(long, env = "INSTANCE_NAME", value_parser = instance)]
+    pub instance: Option<String>,
     /// Records handled in one transaction at most
     #[arg(long, env = "CONSUMER_BATCH_RECORDS_MAX", default_value_t = 500, value_parser = limit)]
     pub batch_records_max: usize,
@@ -77,6 +80,7 @@ impl Settings {
             kafka_bootstrap: kafka_bootstrap.into(),
             registry_url: registry_url.into(),
             topic_prefix: String::new(),
+            instance: None,
             batch_records_max: 500,
             queue_records_max: 500,
             attempts_max: 5,
@@ -91,6 +95,12 @@ impl Settings {
             inbox_days: 7,
             trace_mode: TraceMode::Parent,
         }
+    }
+
+    /// With this name, when none is set.
+    #[must_use]
+    pub fn of_instance(self, name: Option<String>) -> Self {
+        Self { instance: self.instance.or(name), ..self }
     }
 
     /// The waits between tries of anything.
@@ -137,6 +147,13 @@ fn prefix(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("expected up to 100 of A-Z a-z 0-9 . _ -".into())
+    }
+}
+
+fn instance(text: &str) -> Result<String, String> {
+    match prefix(text) {
+        Ok(name) if !name.is_empty() && !name.contains('.') => Ok(name),
+        _ => Err("expected 1 to 100 of A-Z a-z 0-9 _ -".into()),
     }
 }
 

@@ -70,6 +70,20 @@ impl Default for HttpArgs {
 }
 
 impl HttpArgs {
+    /// Host and port, as a name that a program keeps when it is started again and no other has at the same time; `None` on any
+    /// free port.
+    pub fn place(&self, default_port: u16) -> Option<String> {
+        let port = self.http_port.unwrap_or(default_port);
+        let host = nix::unistd::gethostname().ok()?.into_string().ok()?;
+        let plain = |byte: char| if byte.is_ascii_alphanumeric() { byte } else { '-' };
+        let address = if self.http_addr.is_loopback() || self.http_addr.is_unspecified() {
+            String::new()
+        } else {
+            format!("-{}", self.http_addr)
+        };
+        (port != 0).then(|| format!("{host}{address}-{port}").chars().take(80).map(plain).collect())
+    }
+
     /// On `port` of loopback; 0 for any free one.
     pub fn loopback(port: u16) -> Self {
         Self { http_port: Some(port), ..Self::default() }

@@ -28,6 +28,9 @@ pub struct Cli {
     /// Play the history of these choices, comma separated, and tell it step by step
     #[arg(long, value_delimiter = ',', conflicts_with = "exhaustive")]
     pub tape: Option<Vec<usize>>,
+    /// Say which seed does not end well, and do not look for a shorter history
+    #[arg(long)]
+    pub unshrunk: bool,
     /// Visit every state of the small scopes instead
     #[arg(long)]
     pub exhaustive: bool,
@@ -59,6 +62,9 @@ fn many(cli: &Cli, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         tally.add(&history);
         if is_wrong(&history) {
             writeln!(out, "seed {seed}, the {}th, does not end well: {}", tally.histories, history.wrong[0])?;
+            if cli.unshrunk {
+                return Ok(ExitCode::FAILURE);
+            }
             let shortest = history::shrink(history.tape, is_wrong);
             return told(&history::tell(shortest), out);
         }

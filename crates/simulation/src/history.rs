@@ -14,7 +14,7 @@ use crate::verdict;
 use crate::world::{Plan, Step, Wish, World};
 
 /// More steps than any history needs that comes to an end.
-const STEPS_MAX: usize = 5_000;
+const STEPS_MAX: usize = 2_000;
 /// Choices a plan takes.
 const PLAN_CHOICES: usize = 20;
 /// Chance of a fault at each step, while there may be more.

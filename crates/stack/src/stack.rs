@@ -94,6 +94,12 @@ impl Stack {
         self.write_state()
     }
 
+    /// Ends Postgres at once (`immediate`): sessions are cut off, nothing is written any more, and the next start replays its log.
+    pub async fn stop_immediate(&mut self) -> Result<(), StackError> {
+        self.postgres.child.stop(Signal::SIGQUIT, Duration::from_secs(5)).await;
+        self.write_state()
+    }
+
     /// Starts a part again on the same port (ends it first when it runs), and waits until it answers.
     pub async fn restart(&mut self, part: Part) -> Result<(), StackError> {
         stop(part, &mut self.part_mut(part).child).await;

@@ -3,7 +3,7 @@
 use clap::{Args, Command, FromArgMatches as _};
 
 /// The programs of the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Program {
     /// Takes orders.
     Order,

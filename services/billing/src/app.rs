@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kernel::clock::{SystemClock, SystemIds};
+use kernel::clock::SystemIds;
 use messaging::Part;
 use service_kit::{App, Database, Importance, Lifecycle, Reporter, Running};
 use tokio_util::sync::CancellationToken;
@@ -29,8 +29,8 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     let runtime = messaging::Runtime::new(
         lifecycle.service(),
         database.loops().clone(),
-        config.messaging,
-        Arc::new(SystemClock),
+        config.messaging.of_instance(config.http.place(PORT)),
+        messaging::clock(),
         Arc::new(SystemIds),
         Arc::new(Dependencies::new(&lifecycle)),
     );

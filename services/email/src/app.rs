@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use kernel::clock::{SystemClock, SystemIds};
+use kernel::clock::SystemIds;
 use messaging::{Part, Runtime};
 use service_kit::{App, Database, Importance, Lifecycle, Reporter, Running};
 use tokio_util::sync::CancellationToken;
@@ -29,11 +29,11 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
         &lifecycle,
         vec![&messaging::migrations::MIGRATOR, &crate::MIGRATOR],
     )?;
-    let clock = Arc::new(SystemClock);
+    let clock = messaging::clock();
     let status = Arc::new(Health::new(&lifecycle));
     let pool = database.loops().clone();
-    let runtime =
-        Runtime::new("email", pool.clone(), config.messaging, clock.clone(), Arc::new(SystemIds), status);
+    let messaging = config.messaging.of_instance(config.http.place(DEFAULT_PORT));
+    let runtime = Runtime::new("email", pool.clone(), messaging, clock.clone(), Arc::new(SystemIds), status);
     let sender = Sender { pool, mailer: transport, stationery, clock };
     spawn_loops(&lifecycle, &database, &runtime, sender);
     let app = App::new(&lifecycle, http::routes(database.callers().clone()), http::api()).cors(&config.cors);

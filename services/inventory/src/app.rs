@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use kernel::clock::{SystemClock, SystemIds};
+use kernel::clock::SystemIds;
 use messaging::{Part, Runtime, Status};
 use service_kit::{App, Database, Health, Importance, Lifecycle, Reporter, Running};
 use tokio_util::sync::CancellationToken;
@@ -32,8 +32,8 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     let runtime = Runtime::new(
         SERVICE,
         database.loops().clone(),
-        config.messaging.clone(),
-        Arc::new(SystemClock),
+        config.messaging.of_instance(config.http.place(PORT)).clone(),
+        messaging::clock(),
         Arc::new(SystemIds),
         Arc::new(Dependencies::of(lifecycle.health())),
     );

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kernel::clock::{SystemClock, SystemIds};
+use kernel::clock::SystemIds;
 use messaging::Runtime;
 use service_kit::{App, Database, Lifecycle, Running};
 use tokio_util::sync::CancellationToken;
@@ -38,8 +38,8 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     let runtime = Runtime::new(
         "order",
         database.loops().clone(),
-        config.messaging,
-        Arc::new(SystemClock),
+        config.messaging.of_instance(config.http.place(PORT)),
+        messaging::clock(),
         Arc::new(SystemIds),
         Arc::new(Signals::new(lifecycle.health(), outage.clone())),
     );

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use events::Event;
-use messaging::{Cause, Decided, Runtime, StoreError};
+use messaging::{Cause, Decided, FailPoint, Runtime, StoreError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -46,7 +46,7 @@ impl Sweeper {
         let work = async {
             loop {
                 self.catch_up(&shutdown).await;
-                match self.sweep().await {
+                match StoreError::in_time("sweep in time", self.sweep()).await {
                     Ok(Outcome::Swept(_)) => continue,
                     Ok(Outcome::Idle) => {}
                     Err(error) => {
@@ -60,7 +60,7 @@ impl Sweeper {
                 tokio::time::sleep(self.settings.sweep_every).await;
             }
         };
-        shutdown.run_until_cancelled(work).await;
+        shutdown.run_until_cancelled(Box::pin(work)).await;
     }
 
     /// After a start or an outage: a reply that is in the log already counts, so read first, at most one deadline longer.
@@ -108,7 +108,9 @@ impl Sweeper {
         }
         Store.save(&mut transaction, loaded).await?;
         let unsent = self.runtime.outbox.write_all(&mut transaction, decided).await?;
+        FailPoint::SweepCommitting.reach();
         transaction.commit().await.map_err(database("end a sweep"))?;
+        FailPoint::SweepCommitted.reach();
         self.runtime.outbox.wake(unsent);
         for id in &due {
             self.watchers.wake(*id);

@@ -15,6 +15,8 @@ use crate::store::orders;
 
 /// Orders looked up in one statement at most.
 const LOOK_ORDERS_MAX: usize = 1_000;
+/// A database that neither answers nor hangs up.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 /// Who waits for what; clones share it.
 #[derive(Clone, Debug)]
@@ -69,7 +71,9 @@ impl Watchers {
     pub async fn run(self, pool: PgPool, every: Duration, shutdown: CancellationToken) {
         let mut known = HashMap::new();
         while shutdown.run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
-            if let Some(Err(error)) = shutdown.run_until_cancelled(self.look(&pool, &mut known)).await {
+            let looked = tokio::time::timeout(ANSWER_WITHIN, self.look(&pool, &mut known));
+            let looked = shutdown.run_until_cancelled(looked).await;
+            if let Some(Err(error)) = looked.map(|looked| looked.unwrap_or(Err(sqlx::Error::PoolTimedOut))) {
                 tracing::debug!(%error, "cannot look for changes of orders, trying again");
             }
         }

@@ -16,13 +16,7 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_are_told_at_once_that_postgres_is_away_and_all_goes_on_when_it_is_back() {
-    let (mut plan, leftovers) = open_plan().await;
-    let address = plan.endpoints.address(Part::Postgres).split('/').next().unwrap().to_owned();
-    let postgres = Proxy::to(&address).await.unwrap();
-    plan.endpoints.postgres_admin_url =
-        plan.endpoints.postgres_admin_url.replace(&address, &postgres.address());
-    let shop = Shop::start(plan, leftovers).await;
-    Load::prepare(&shop).await;
+    let (postgres, shop) = behind_a_proxy().await;
     let load = Load::start(&shop);
     load.accepts(SOME).await;
 
@@ -40,6 +34,35 @@ async fn callers_are_told_at_once_that_postgres_is_away_and_all_goes_on_when_it_
     let refused = load.stop().await.refused;
     assert!(refused.iter().all(|answer| answer.starts_with("503")), "{refused:?}");
     shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_neither_answers_nor_hangs_up_is_given_up_and_found_again() {
+    let (postgres, shop) = behind_a_proxy().await;
+    let load = Load::start(&shop);
+    load.accepts(SOME).await;
+
+    // Every connection that is used meanwhile is dead for ever, whoever waits for its answer waits in vain.
+    postgres.swallow();
+    load.refuses(MANY).await;
+    postgres.open();
+
+    shop.client.ready(SOON).await.unwrap();
+    load.accepts(SOME).await;
+    let refused = load.stop().await.refused;
+    assert!(refused.iter().all(|answer| answer.starts_with("503")), "{refused:?}");
+    shop.close().await;
+}
+
+async fn behind_a_proxy() -> (Proxy, Shop) {
+    let (mut plan, leftovers) = open_plan().await;
+    let address = plan.endpoints.address(Part::Postgres).split('/').next().unwrap().to_owned();
+    let postgres = Proxy::to(&address).await.unwrap();
+    plan.endpoints.postgres_admin_url =
+        plan.endpoints.postgres_admin_url.replace(&address, &postgres.address());
+    let shop = Shop::start(plan, leftovers).await;
+    Load::prepare(&shop).await;
+    (postgres, shop)
 }
 
 /// Of three: a machine that is busy with other things is slow now and then, a service that waits too long always.

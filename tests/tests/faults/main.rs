@@ -6,6 +6,7 @@ mod databases;
 mod instances;
 mod parts;
 mod programs;
+mod torture;
 
 use all::launch::Program;
 use reqwest::{Method, StatusCode};

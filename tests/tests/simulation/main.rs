@@ -75,7 +75,8 @@ fn a_seed_is_the_same_history_every_time() {
 #[test]
 fn a_history_is_shrunk_to_the_fault_that_matters() {
     let dropped = |history: &history::History| history.duplicates > 0;
-    let long = (0..).map(history::of_seed).find(|history| dropped(history) && history.faults > 4).unwrap();
+    let long =
+        (0..SEEDS).map(history::of_seed).find(|history| dropped(history) && history.faults > 4).unwrap();
     let short = history::of_tape(history::shrink(long.tape.clone(), dropped));
     assert!(dropped(&short));
     assert!(short.faults <= 2 && short.orders == 1, "{} faults, {} orders", short.faults, short.orders);

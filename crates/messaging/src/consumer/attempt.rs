@@ -15,7 +15,7 @@ use crate::core::consumer::{Outcome, Parking};
 use crate::core::transaction::{Deciding, Done, Failure, Place, Slice, handle};
 use crate::outbox::Cause;
 use crate::postgres::Session;
-use crate::{Handler, Received, Repository, StoreError, metrics};
+use crate::{FailPoint, Handler, Received, Repository, StoreError, metrics};
 
 /// A database that neither answers nor hangs up. Should the commit have come through, the next try finds the position moved.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -63,7 +63,9 @@ impl<H: Handler, R: Repository<H>> Batch<'_, H, R> {
         let mut transaction = runtime.pool.begin().await.map_err(StoreError::doing("begin a batch"))?;
         let mut session = Session { connection: &mut transaction, runtime, repository: &**repository };
         let done = handle(&mut session, &deciding, &slices, cause).await?;
+        FailPoint::BatchCommitting.reach();
         transaction.commit().await.map_err(StoreError::doing("commit a batch"))?;
+        FailPoint::BatchCommitted.reach();
         Ok(done)
     }
 

@@ -20,6 +20,7 @@ use self::committer::Ready;
 use self::lag::Lags;
 use crate::kafka::client;
 use crate::postgres::inbox;
+use crate::predecessor;
 use crate::registry::Registry;
 use crate::{Handler, Part, Repository, Runtime, StoreError, metrics};
 
@@ -74,7 +75,9 @@ async fn read<H: Handler, R: Repository<H>>(shared: &Arc<Shared<H, R>>, shutdown
             Ok(consumer) => {
                 let consumer = Arc::new(consumer);
                 let closing = Closing(closing);
-                group::Group::new(shared.clone(), consumer.clone(), told, lags).run(shutdown).await;
+                let group = group::Group::new(shared.clone(), consumer.clone(), told, lags);
+                let replacing = shutdown.run_until_cancelled(predecessor::replace_in_group(runtime));
+                tokio::join!(group.run(shutdown), replacing);
                 drop(closing);
                 close(runtime, consumer).await;
             }
@@ -111,7 +114,7 @@ async fn maintain_inbox(runtime: &Runtime) {
             let mut connection = runtime.pool.acquire().await.map_err(StoreError::doing("connect"))?;
             inbox::maintain(&mut connection, runtime.clock.now(), runtime.settings.inbox_days).await
         };
-        let wait = match maintained.await {
+        let wait = match StoreError::in_time("maintain the inbox in time", maintained).await {
             Ok(()) => INBOX_EVERY,
             Err(error) => {
                 tracing::debug!(service = runtime.service, error = %crate::core::chain(&error), "inbox not maintained yet");

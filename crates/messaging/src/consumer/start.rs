@@ -100,6 +100,7 @@ async fn once(
         let mut connection = runtime.pool.acquire().await.map_err(StoreError::doing("connect"))?;
         position::load_or_begin(&mut connection, bare, partition, low).await
     };
-    let position = loaded.await.map_err(|error| chain(&error))?;
+    let position =
+        StoreError::in_time("load a position in time", loaded).await.map_err(|error| chain(&error))?;
     Ok((position, start(&position, low, high)))
 }

@@ -21,6 +21,7 @@ use crate::core::intents::{Action, Input, Intents, Step};
 use crate::outbox::Cause;
 pub use crate::postgres::intent::{OpenIntent, lock_open};
 use crate::postgres::{intent, rest};
+use crate::predecessor::{self, Held};
 use crate::{Intent, Part, Perform, Repository, Retry, Runtime, StoreError, Worker, gauges, metrics};
 
 const RESULTS_MAX: usize = 200;
@@ -66,7 +67,8 @@ pub async fn run<W, R, P>(
     metrics::register_intents(runtime.service);
     let shared = Arc::new(Shared { runtime, worker, repository, performer });
     let measured = shutdown.run_until_cancelled(gauges::intents(&shared.runtime));
-    tokio::join!(measured, work(&shared, &shutdown));
+    let inherited = predecessor::inherit(&shared.runtime, Held::Intents, &shutdown);
+    tokio::join!(measured, inherited, work(&shared, &shutdown));
 }
 
 async fn work<W, R, P>(shared: &Arc<Shared<W, R, P>>, shutdown: &CancellationToken)

@@ -15,7 +15,9 @@ use crate::core::transaction::{Deciding, conclude};
 use crate::core::{Verdict, panic};
 use crate::outbox::{Cause, Unsent};
 use crate::postgres::{Session, intent};
-use crate::{Intent, Perform, Repository, Retry, Runtime, StoreError, TraceContext, Worker, metrics};
+use crate::{
+    FailPoint, Intent, Perform, Repository, Retry, Runtime, StoreError, TraceContext, Worker, metrics,
+};
 
 /// A database that neither answers nor hangs up.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -52,7 +54,13 @@ pub(super) async fn claim<W: Worker, R, P>(
     let runtime = &shared.runtime;
     let claimed = async {
         let mut connection = runtime.pool.acquire().await.map_err(StoreError::doing("connect"))?;
-        intent::claim(&mut connection, &runtime.instance, runtime.clock.now(), lease, limit, &without).await
+        FailPoint::IntentsClaiming.reach();
+        let now = runtime.clock.now();
+        let claimed = intent::claim(&mut connection, &runtime.instance, now, lease, limit, &without).await?;
+        if !claimed.is_empty() {
+            FailPoint::IntentsClaimed.reach();
+        }
+        Ok::<_, StoreError>(claimed)
     };
     let late = |_| StoreError::doing("claim intents in time")(sqlx::Error::PoolTimedOut);
     tokio::time::timeout(ANSWER_WITHIN, claimed).await.map_err(late)?
@@ -74,12 +82,14 @@ pub(super) async fn call<W: Worker, R, P: Perform<W>>(
     );
     intent.trace.adopt(&span);
     let started = Instant::now();
+    FailPoint::CallMaking.reach();
     let performed = AssertUnwindSafe(shared.performer.perform(&intent).instrument(span.clone()));
     let result = performed.catch_unwind().await.unwrap_or_else(|panic| {
         let reason = format!("the call panicked: {}", panic::said(&*panic));
         tracing::error!(service, kind = intent.kind, reason, "nobody knows what came of a call");
         Err(Retry { reason, after: None, outage: false })
     });
+    FailPoint::CallMade.reach();
     if let Err(retry) = &result {
         let kind = if retry.outage { "outage" } else { "not_yet" };
         let attributes =
@@ -146,7 +156,9 @@ where
     let mut transaction = runtime.pool.begin().await.map_err(StoreError::doing("begin a conclusion"))?;
     let mut session = Session { connection: &mut transaction, runtime, repository: &*shared.repository };
     let (keys, unsent) = conclude(&mut session, &deciding, done, &again, now).await?;
+    FailPoint::IntentsConcluding.reach();
     transaction.commit().await.map_err(StoreError::doing("commit a conclusion"))?;
+    FailPoint::IntentsConcluded.reach();
     shared.worker.committed(&keys);
     Ok(unsent)
 }

@@ -131,6 +131,9 @@ impl ConsumerContext for Listener {
     }
 }
 
+/// Longest for the answer to a request: many times what a broker takes that is alive, and less than a transaction lives.
+const SOCKET_TIMEOUT_MS: &str = "9000";
+
 fn base(settings: &Settings, client: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config
@@ -140,6 +143,8 @@ fn base(settings: &Settings, client: &str) -> ClientConfig {
         .set("reconnect.backoff.ms", "50")
         .set("reconnect.backoff.max.ms", "1000")
         .set("socket.keepalive.enable", "true")
+        // A broker, or the way to it, that neither answers nor hangs up: a minute, the default, is a minute in which nothing moves.
+        .set("socket.timeout.ms", SOCKET_TIMEOUT_MS)
         .set("topic.metadata.refresh.interval.ms", "30000")
         .set("statistics.interval.ms", "1000");
     config

@@ -1,5 +1,7 @@
 //! What can go wrong between a service and its database, and what to do about it.
 
+use std::time::Duration;
+
 use crate::core::Verdict;
 
 /// A statement did not do what it should.
@@ -29,7 +31,20 @@ pub enum StoreError {
     Encode(#[from] kernel::EncodeError),
 }
 
+/// Longest that a loop waits for the database, which gives up a statement after 10 s by itself. One that neither answers nor hangs
+/// up, because its machine or the way to it is gone, must not hold a loop for ever.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+
 impl StoreError {
+    /// For loops: what `work` comes to, or that there was no answer in time.
+    pub async fn in_time<T>(
+        doing: &'static str,
+        work: impl Future<Output = Result<T, Self>>,
+    ) -> Result<T, Self> {
+        let late = |_| Err(Self::Database { doing, source: sqlx::Error::PoolTimedOut });
+        tokio::time::timeout(ANSWER_WITHIN, work).await.unwrap_or_else(late)
+    }
+
     /// For `map_err`: `.map_err(StoreError::doing("load reservations"))`.
     pub fn doing(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |source| Self::Database { doing, source }

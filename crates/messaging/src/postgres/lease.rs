@@ -83,6 +83,25 @@ pub async fn release(connection: &mut PgConnection, me: &str, shards: &[i16]) ->
     Ok(())
 }
 
+/// Instances of this family other than `me`: what they hold, here or of the calls, is to be freed.
+pub async fn others(
+    connection: &mut PgConnection,
+    me: &str,
+    family: &str,
+) -> Result<Vec<String>, StoreError> {
+    sqlx::query_scalar(
+        "SELECT instance FROM (SELECT instance FROM messaging.relay_instance
+                               UNION SELECT owner FROM messaging.relay_lease
+                               UNION SELECT lease_owner FROM messaging.intent) AS known (instance)
+         WHERE starts_with(instance, $2) AND instance <> $1 ORDER BY instance",
+    )
+    .bind(me)
+    .bind(family)
+    .fetch_all(connection)
+    .await
+    .map_err(StoreError::doing("look for earlier instances"))
+}
+
 /// The instance ends: everything it holds is free at once.
 pub async fn leave(connection: &mut PgConnection, me: &str) -> Result<(), StoreError> {
     sqlx::query(

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use super::{StoreError, dead_letter, inbox, intent, position};
 use crate::core::transaction::{DeadLetter, Move, ParkedKeys, Transaction};
 use crate::outbox::{Decided, Unsent};
-use crate::{Handler, Intent, Repository, Runtime, metrics};
+use crate::{FailPoint, Handler, Intent, Repository, Runtime, metrics};
 
 /// What a transaction needs: all statements go to one connection, on which it was begun.
 pub struct Session<'a, R> {
@@ -20,7 +20,9 @@ pub struct Session<'a, R> {
 
 impl<H: Handler, R: Repository<H>> Transaction<H> for Session<'_, R> {
     async fn advance(&mut self, moves: &[Move<'_>]) -> Result<bool, StoreError> {
-        position::advance(self.connection, moves).await
+        let ours = position::advance(self.connection, moves).await?;
+        FailPoint::PositionMoved.reach();
+        Ok(ours)
     }
 
     async fn parked_keys(&mut self, topics: &[&str], keys: &[&[u8]]) -> Result<ParkedKeys, StoreError> {

@@ -23,7 +23,7 @@ use crate::kafka::client::{self, Listener};
 use crate::postgres::outbox::{OutboxRow, exchange};
 use crate::registry::Registry;
 use crate::trace::Step;
-use crate::{Part, Runtime, StoreError, metrics};
+use crate::{FailPoint, Part, Runtime, StoreError, metrics};
 
 const NAME: &str = "compacted topics";
 const BATCH_ROWS: usize = 200;
@@ -111,6 +111,7 @@ impl Compacted<'_> {
                 self.abandon().await;
                 return Err(error);
             }
+            FailPoint::CompactedCommitted.reach();
             self.acked = ready.iter().map(|(row, _)| row.id).collect();
             let service = self.runtime.service;
             metrics::time(metrics::PUBLISH_SECONDS, service, began.elapsed());

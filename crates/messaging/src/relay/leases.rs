@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::postgres::lease;
+use crate::predecessor::{self, Held as Inheritance};
 use crate::{Runtime, StoreError};
 
 /// The shards held, and until when by our own clock: measured from before the claim, so it ends before the database's.
@@ -28,6 +29,7 @@ pub fn channel() -> (watch::Sender<Held>, watch::Receiver<Held>) {
 pub async fn keep(runtime: &Runtime, held: watch::Sender<Held>, ended: &CancellationToken) {
     let ttl = Duration::from_millis(runtime.settings.relay_lease_ms);
     let mut failures = 0_u32;
+    predecessor::inherit(runtime, Inheritance::Shards, ended).await;
     loop {
         let before = Instant::now();
         let Some(claimed) = ended.run_until_cancelled(claim(runtime, ttl)).await else { break };
@@ -57,6 +59,9 @@ pub async fn keep(runtime: &Runtime, held: watch::Sender<Held>, ended: &Cancella
 }
 
 async fn claim(runtime: &Runtime, ttl: Duration) -> Result<Vec<i16>, StoreError> {
-    let mut connection = runtime.pool.acquire().await.map_err(StoreError::doing("connect"))?;
-    lease::claim(&mut connection, &runtime.instance, ttl).await
+    let claimed = async {
+        let mut connection = runtime.pool.acquire().await.map_err(StoreError::doing("connect"))?;
+        lease::claim(&mut connection, &runtime.instance, ttl).await
+    };
+    StoreError::in_time("claim shards of the outbox in time", claimed).await
 }

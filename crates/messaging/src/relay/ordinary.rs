@@ -27,7 +27,7 @@ use crate::kafka::client;
 use crate::postgres::outbox::{OutboxRow, exchange};
 use crate::postgres::rest;
 use crate::registry::Registry;
-use crate::{Part, Runtime, StoreError, metrics};
+use crate::{FailPoint, Part, Runtime, StoreError, metrics};
 
 type Publishing = Pin<Box<dyn Future<Output = (i64, u64, Result<(), PublishError>)> + Send>>;
 type Exchanging =
@@ -280,6 +280,9 @@ async fn exchange_rows(
             None => super::session(&runtime).await?,
         };
         let rows = exchange(&mut session, &delete, &shards, &without, limit).await?;
+        if !delete.is_empty() {
+            FailPoint::RowsDeleted.reach();
+        }
         Ok((session, rows))
     };
     match tokio::time::timeout(EXCHANGE_TIMEOUT, work).await {

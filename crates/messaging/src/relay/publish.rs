@@ -13,7 +13,7 @@ use crate::kafka::wire::{framed, headers};
 use crate::postgres::outbox::{OutboxRow, writer_schema};
 use crate::registry::{Registry, RegistryError};
 use crate::trace::Step;
-use crate::{Runtime, StoreError, metrics};
+use crate::{FailPoint, Runtime, StoreError, metrics};
 
 /// Why a row could not be sent at this try.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +70,9 @@ impl Publisher {
         loop {
             match self.enqueue(row, schema_id, &sending) {
                 Ok(delivery) => {
+                    FailPoint::RecordSent.reach();
                     self.delivered(row, delivery).await.inspect_err(|_| sending.failed("kafka"))?;
+                    FailPoint::RecordAcked.reach();
                     metrics::time(metrics::PUBLISH_SECONDS, self.runtime.service, started.elapsed());
                     metrics::count_by(metrics::PUBLISHED, self.runtime.service, "topic", &row.topic, 1);
                     return Ok(());

@@ -8,12 +8,15 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::leases::Held;
-use crate::Runtime;
 use crate::core::SHARDS;
+use crate::{Runtime, StoreError};
 
 const CHANNEL: &str = "messaging_outbox";
 /// At most one NOTIFY in this time.
 const COALESCE: Duration = Duration::from_millis(5);
+
+/// How long a silent session is believed.
+const LISTEN_FOR: Duration = Duration::from_mins(1);
 
 /// Counts the wake-ups of both relays.
 pub struct Wake {
@@ -62,7 +65,11 @@ pub async fn forward(
 }
 
 async fn tell_others(runtime: &Runtime) {
-    if let Err(error) = sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(&runtime.pool).await {
+    let told = async {
+        let told = sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(&runtime.pool).await;
+        told.map_err(StoreError::doing("notify other relays"))
+    };
+    if let Err(error) = StoreError::in_time("notify other relays in time", told).await {
         tracing::debug!(service = runtime.service, %error, "cannot notify other relays; they will poll");
     }
 }
@@ -70,10 +77,12 @@ async fn tell_others(runtime: &Runtime) {
 async fn listen(runtime: &Runtime, wake: &Wake) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect_with(&runtime.pool).await?;
     listener.listen(CHANNEL).await?;
-    loop {
-        listener.recv().await?;
+    // A session whose server is gone says nothing either: after a while of silence another one is opened.
+    while let Ok(heard) = tokio::time::timeout(LISTEN_FOR, listener.recv()).await {
+        heard?;
         for relay in [&wake.ordinary, &wake.compacted] {
             relay.send_modify(|count| *count += 1);
         }
     }
+    Ok(())
 }

@@ -1,9 +1,7 @@
 //! W3C trace context: taken from a span into outbox, intents and headers, and set as parent on the other side.
 
 use opentelemetry::Context;
-use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
 use opentelemetry::trace::{SpanContext, TraceContextExt as _};
-use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 /// `traceparent` and `tracestate` as they travel.
@@ -27,14 +25,9 @@ impl TraceContext {
     }
 
     pub(super) fn at(span: &SpanContext) -> Self {
-        if !span.is_valid() {
-            return Self::default();
-        }
-        let (trace, id, flags) = (span.trace_id(), span.span_id(), span.trace_flags().to_u8());
-        Self {
-            traceparent: Some(format!("00-{trace}-{id}-{flags:02x}")),
-            tracestate: Some(span.trace_state().header()).filter(|state| !state.is_empty()),
-        }
+        let tracestate = Some(span.trace_state().header()).filter(|state| !state.is_empty());
+        let traceparent = spans::traceparent(span);
+        Self { tracestate: tracestate.filter(|_| traceparent.is_some()), traceparent }
     }
 
     /// The trace, 32 hexadecimal digits.
@@ -44,28 +37,14 @@ impl TraceContext {
 
     /// Makes `span` a child of this context; without one, or with one that is not well-formed, it starts a trace.
     pub fn adopt(&self, span: &tracing::Span) {
-        let context = self.context();
-        if context.span().span_context().is_valid() {
-            let _without_layer = span.set_parent(context);
+        let remote = self.span();
+        if remote.is_valid() {
+            let _without_layer = span.set_parent(Context::new().with_remote_span_context(remote));
         }
     }
 
-    /// A context with this as the remote span; an empty one when this is empty or not well-formed.
-    pub(super) fn context(&self) -> Context {
-        TraceContextPropagator::new().extract_with_context(&Context::new(), self)
-    }
-}
-
-impl Extractor for TraceContext {
-    fn get(&self, key: &str) -> Option<&str> {
-        match key {
-            "traceparent" => self.traceparent.as_deref(),
-            "tracestate" => self.tracestate.as_deref(),
-            _ => None,
-        }
-    }
-
-    fn keys(&self) -> Vec<&str> {
-        vec!["traceparent", "tracestate"]
+    /// The remote span; an invalid one when this is empty or not well-formed.
+    pub(super) fn span(&self) -> SpanContext {
+        spans::parse(self.traceparent.as_deref(), self.tracestate.as_deref())
     }
 }

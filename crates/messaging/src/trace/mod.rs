@@ -4,6 +4,6 @@
 mod context;
 mod spans;
 
+pub(crate) use self::spans::Spans;
+pub use self::spans::Step;
 pub use context::TraceContext;
-pub(crate) use spans::Spans;
-pub use spans::Step;

@@ -6,4 +6,5 @@ mod consumer;
 mod crossing;
 mod intents;
 mod relay;
+mod succession;
 mod world;

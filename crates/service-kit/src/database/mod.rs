@@ -8,9 +8,9 @@ mod watch;
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgConnection, PgPool};
 use tokio::sync::watch as channel;
 
 use crate::Lifecycle;
@@ -19,6 +19,10 @@ use crate::config::DatabaseArgs;
 pub use errors::is_outage;
 pub use migrate::{MigrationError, migrate};
 
+/// Who waits for a connection has time to try another one.
+const IDLE_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+/// The server gives up a statement that nobody waits for any more after 10 s; then it answers, or it is gone.
+const BUSY_ANSWERS_WITHIN: Duration = Duration::from_secs(12);
 /// How long a caller waits for a connection.
 const ACQUIRE_WITHIN: Duration = Duration::from_millis(1_400);
 /// A connection idle for longer is asked whether it still works before it is used.
@@ -180,9 +184,19 @@ fn pool_options(size: u32) -> PgPoolOptions {
         .before_acquire(|connection, metadata| {
             Box::pin(async move {
                 if metadata.idle_for > TRUSTED_IDLE {
-                    sqlx::Connection::ping(connection).await?;
+                    answers(connection, IDLE_ANSWERS_WITHIN).await?;
                 }
                 Ok(true)
             })
         })
+        // Whoever gave up waiting for an answer gives back a connection that may never have one. The pool would wait for it as
+        // well, for ever, and be one connection smaller.
+        .after_release(|connection, _| {
+            Box::pin(async move { answers(connection, BUSY_ANSWERS_WITHIN).await.map(|()| true) })
+        })
+}
+
+async fn answers(connection: &mut PgConnection, within: Duration) -> Result<(), sqlx::Error> {
+    let answered = tokio::time::timeout(within, sqlx::Connection::ping(connection)).await;
+    answered.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }

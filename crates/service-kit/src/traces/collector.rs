@@ -4,21 +4,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
-use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
-use prost::bytes::Bytes;
+use prost::Message as _;
 use tokio::sync::Mutex;
+use tokio::time::MissedTickBehavior;
 use tonic::client::Grpc;
 use tonic::codegen::http::Uri;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
-use tonic_prost::ProstCodec;
 
-use super::queue::{Batch, Queue};
-use super::{SCOPE, resource, wire};
+use super::queue::{Batch, Queue, Waiting};
+use super::resource;
+use super::wire::{Export, ExportCodec};
 use crate::config::TracesArgs;
 
 const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
@@ -36,7 +35,8 @@ pub(super) struct Collector {
 #[derive(Debug)]
 struct Line {
     client: Grpc<Channel>,
-    resources: HashMap<String, Resource>,
+    /// Encoded, by service.
+    resources: HashMap<String, Arc<[u8]>>,
     losing: bool,
 }
 
@@ -50,22 +50,40 @@ impl Collector {
         Self { endpoint: uri.to_string(), queue, every, line: Mutex::new(line) }
     }
 
-    /// Sends, again and again.
+    /// Sends, again and again: what is full at once, the rest now and then.
     pub(super) async fn run(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(self.every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let _full = tokio::time::timeout(self.every, self.queue.full.notified()).await;
-            self.send().await;
+            tokio::select! {
+                _ = ticks.tick() => self.send().await,
+                () = self.queue.full.notified() => self.send_of(Queue::take_full).await,
+            }
         }
     }
 
-    /// Sends what is in the queue. What the collector may take another time goes back.
+    /// Sends what is in the queue.
     pub(super) async fn send(&self) {
+        self.send_of(Queue::take).await;
+    }
+
+    /// Sends what is taken of the queue. What the collector may take another time goes back.
+    async fn send_of(&self, take: fn(&Queue) -> Waiting) {
         let mut line = self.line.lock().await;
-        let waiting = self.queue.take();
+        let waiting = take(&self.queue);
+        if waiting.is_nothing() {
+            return;
+        }
         let mut failure = (waiting.lost > 0).then(|| format!("{} did not fit into the queue", waiting.lost));
         let mut batches = waiting.batches.into_iter();
         while let Some(batch) = batches.next() {
-            let Err(status) = line.export(&batch).await else { continue };
+            let batch = Arc::new(batch);
+            let sent = line.export(&batch).await;
+            let batch = Arc::unwrap_or_clone(batch);
+            let Err(status) = sent else {
+                self.queue.reuse(batch);
+                continue;
+            };
             failure = Some(status.to_string());
             if may_pass(status.code()) {
                 // The others would wait as long for the same answer.
@@ -95,14 +113,12 @@ impl Collector {
 }
 
 impl Line {
-    async fn export(&mut self, batch: &Batch) -> Result<(), Status> {
-        let scope = InstrumentationScope { name: SCOPE.to_owned(), ..InstrumentationScope::default() };
-        let request = wire::request(self.resource(&batch.service), &scope, &batch.encoded);
+    async fn export(&mut self, batch: &Arc<Batch>) -> Result<(), Status> {
+        let export = Export { resource: self.resource(&batch.service), batch: batch.clone() };
         let unavailable = |error| Status::unavailable(format!("{error:?}"));
         self.client.ready().await.map_err(unavailable)?;
-        let codec = ProstCodec::<Bytes, ExportTraceServiceResponse>::default();
         let answer =
-            self.client.unary(Request::new(request), PathAndQuery::from_static(EXPORT), codec).await?;
+            self.client.unary(Request::new(export), PathAndQuery::from_static(EXPORT), ExportCodec).await?;
         match answer.into_inner().partial_success {
             Some(partial) if partial.rejected_spans > 0 => Err(Status::invalid_argument(format!(
                 "{} were refused: {}",
@@ -112,11 +128,12 @@ impl Line {
         }
     }
 
-    fn resource(&mut self, service: &str) -> &Resource {
-        self.resources.entry(service.to_owned()).or_insert_with(|| {
+    fn resource(&mut self, service: &str) -> Arc<[u8]> {
+        let known = self.resources.entry(service.to_owned()).or_insert_with(|| {
             let attributes = ResourceAttributesWithSchema::from(&resource(service.to_owned())).attributes.0;
-            Resource { attributes, ..Resource::default() }
-        })
+            Resource { attributes, ..Resource::default() }.encode_to_vec().into()
+        });
+        known.clone()
     }
 }
 

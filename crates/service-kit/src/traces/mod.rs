@@ -4,6 +4,7 @@
 //! nothing but the spans that do not fit into the queue.
 
 mod collector;
+mod intake;
 mod queue;
 mod wire;
 
@@ -15,7 +16,8 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 
 use self::collector::Collector;
-use self::queue::{Intake, Queue};
+use self::intake::{Intake, Recorder};
+use self::queue::Queue;
 use crate::config::{Exporter, SamplerName, TracesArgs};
 
 /// Of every span; the collector is told once a batch.
@@ -25,19 +27,24 @@ const LAST_WITHIN: Duration = Duration::from_secs(2);
 
 static COLLECTOR: OnceLock<Arc<Collector>> = OnceLock::new();
 
-/// The provider of this process. Inside a runtime, where the spans are sent.
+/// The provider of this process, and the recorder. Inside a runtime, where the spans are sent.
 pub(crate) fn provider(service: &'static str, args: &TracesArgs) -> SdkTracerProvider {
     let builder = SdkTracerProvider::builder().with_resource(resource(service));
     let endpoint = args.otlp_traces_endpoint.as_ref().or(args.otlp_endpoint.as_ref());
     match endpoint.filter(|_| args.traces_exporter == Exporter::Otlp) {
         // Spans still get their ids, for logs and problems; nothing is collected for nobody.
-        None => builder.with_sampler(Sampler::AlwaysOff).build(),
+        None => {
+            spans::install(Box::new(Recorder { sampler: Sampler::AlwaysOff, queue: None }));
+            builder.with_sampler(Sampler::AlwaysOff).build()
+        }
         Some(endpoint) => {
-            let queue = Arc::new(Queue::of(service, args));
+            let queue = Arc::new(Queue::new(args));
             let collector = Arc::new(Collector::at(endpoint, queue.clone(), args));
             tokio::spawn(collector.clone().run());
             COLLECTOR.get_or_init(|| collector);
-            builder.with_sampler(sampler(args)).with_span_processor(Intake(queue)).build()
+            spans::install(Box::new(Recorder { sampler: sampler(args), queue: Some(queue.clone()) }));
+            let intake = Intake { process: service, queue };
+            builder.with_sampler(sampler(args)).with_span_processor(intake).build()
         }
     }
 }

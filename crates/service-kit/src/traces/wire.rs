@@ -1,41 +1,92 @@
 //! OTLP 1, written straight from a span that ended: what opentelemetry-proto makes of it first, an owned copy of each key
 //! and value, costs more than the bytes. A test holds both against each other.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
 
 use opentelemetry::trace::{Event, SpanId, Status};
 use opentelemetry::{KeyValue, Value};
-use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope};
-use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use opentelemetry_proto::tonic::common::v1::AnyValue;
 use opentelemetry_proto::tonic::trace::v1::SpanFlags;
 use opentelemetry_proto::tonic::trace::v1::span::{Link, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_sdk::trace::SpanData;
 use prost::Message;
-use prost::bytes::{BufMut as _, Bytes};
+use prost::bytes::BufMut;
+use spans::nanos;
+use spans::protobuf::{LENGTH_FIRST, bytes, field, fixed32, fixed64, key, number, varint, whole};
+use tonic::Status as Answer;
+use tonic::codec::{Codec, EncodeBuf, Encoder};
+use tonic_prost::{ProstCodec, ProstDecoder};
 
-/// How a value is laid out (Protobuf's wire types).
-const VARINT: u32 = 0;
-const FIXED_64: u32 = 1;
-const LENGTH_FIRST: u32 = 2;
-const FIXED_32: u32 = 5;
+use super::SCOPE;
+use super::queue::Batch;
 
-/// An `ExportTraceServiceRequest` with these `spans`, as far as its one field: to prost, bytes are a message that has them as its
-/// first field, and so has this one. In Protobuf a list is its elements one after the other.
-pub(super) fn request(resource: &Resource, scope: &InstrumentationScope, spans: &[u8]) -> Bytes {
-    let mut request = Vec::with_capacity(spans.len() + 1_024);
-    field(&mut request, 1, |to| to.extend(resource.encode_to_vec()));
-    field(&mut request, 2, |to| {
-        field(to, 1, |to| to.extend(scope.encode_to_vec()));
-        to.extend_from_slice(spans);
-    });
-    request.into()
+/// The field of a `ScopeSpans` that its spans are.
+pub(super) const SPANS: u32 = 2;
+/// Room for what is around resource and spans.
+const AROUND: usize = 64;
+
+/// What is sent at once.
+#[derive(Debug)]
+pub(super) struct Export {
+    /// The encoded `Resource`.
+    pub(super) resource: Arc<[u8]>,
+    /// Its spans.
+    pub(super) batch: Arc<Batch>,
+}
+
+/// Writes requests straight into what is sent: a megabyte is not to be copied once more.
+#[derive(Debug)]
+pub(super) struct ExportCodec;
+
+impl Codec for ExportCodec {
+    type Encode = Export;
+    type Decode = ExportTraceServiceResponse;
+    type Encoder = Self;
+    type Decoder = ProstDecoder<ExportTraceServiceResponse>;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        ProstCodec::<(), ExportTraceServiceResponse>::default().decoder()
+    }
+}
+
+impl Encoder for ExportCodec {
+    type Item = Export;
+    type Error = Answer;
+
+    fn encode(&mut self, export: Export, to: &mut EncodeBuf<'_>) -> Result<(), Answer> {
+        to.reserve(export.resource.len() + export.batch.encoded.len() + AROUND);
+        request(&export.resource, &export.batch.encoded, to);
+        Ok(())
+    }
+}
+
+/// Writes an `ExportTraceServiceRequest`: the spans of one resource, encoded as it is.
+pub(super) fn request(resource: &[u8], spans: &[u8], to: &mut impl BufMut) {
+    let mut scope = Vec::new();
+    field(&mut scope, 1, |to| bytes(to, 1, SCOPE.as_bytes()));
+    let mut of_resource = Vec::with_capacity(resource.len() + AROUND);
+    whole(&mut of_resource, 1, resource);
+    key(&mut of_resource, 2, LENGTH_FIRST);
+    varint(&mut of_resource, (scope.len() + spans.len()) as u64);
+    of_resource.extend(scope);
+    let mut request = Vec::with_capacity(of_resource.len() + 16);
+    key(&mut request, 1, LENGTH_FIRST);
+    varint(&mut request, (of_resource.len() + spans.len()) as u64);
+    request.extend(of_resource);
+    to.put_slice(&request);
+    to.put_slice(spans);
 }
 
 /// Appends `span` to the spans of a `ScopeSpans`, without the attribute `but`.
 pub(super) fn append(span: &SpanData, but: &str, spans: &mut Vec<u8>) {
     let context = &span.span_context;
-    field(spans, 2, |to| {
+    field(spans, SPANS, |to| {
         bytes(to, 1, &context.trace_id().to_bytes());
         bytes(to, 2, &context.span_id().to_bytes());
         bytes(to, 3, context.trace_state().header().as_bytes());
@@ -56,8 +107,7 @@ pub(super) fn append(span: &SpanData, but: &str, spans: &mut Vec<u8>) {
             .for_each(|link| field(to, 13, |to| to.extend(Link::from(link.clone()).encode_to_vec())));
         number(to, 14, span.links.dropped_count.into());
         field(to, 15, |to| status(to, &span.status));
-        key(to, 16, FIXED_32);
-        to.put_u32_le(flags(span));
+        fixed32(to, 16, flags(span));
     });
 }
 
@@ -85,70 +135,24 @@ fn key_value(to: &mut Vec<u8>, tag: u32, attribute: &KeyValue) {
         bytes(to, 1, attribute.key.as_str().as_bytes());
         field(to, 2, |to| match &attribute.value {
             // Its fields are one of several: each is written even when it is empty.
-            Value::String(text) => field(to, 1, |to| to.extend_from_slice(text.as_str().as_bytes())),
+            Value::String(text) => whole(to, 1, text.as_str().as_bytes()),
             other => to.extend(AnyValue::from(other.clone()).encode_to_vec()),
         });
     });
 }
 
-/// A message within another, or a text: its length comes first.
-fn field(to: &mut Vec<u8>, tag: u32, write: impl FnOnce(&mut Vec<u8>)) {
-    key(to, tag, LENGTH_FIRST);
-    to.push(0);
-    let start = to.len();
-    write(to);
-    let length = to.len() - start;
-    if let Ok(short @ ..=127) = u8::try_from(length) {
-        to[start - 1] = short;
-    } else {
-        let mut prefix = Vec::with_capacity(10);
-        varint(&mut prefix, length as u64);
-        to.splice(start - 1..start, prefix);
-    }
-}
-
-/// What is empty is left out, here and in a number that is zero.
-fn bytes(to: &mut Vec<u8>, tag: u32, bytes: &[u8]) {
-    if !bytes.is_empty() {
-        field(to, tag, |to| to.extend_from_slice(bytes));
-    }
-}
-
-fn number(to: &mut Vec<u8>, tag: u32, value: u64) {
-    if value > 0 {
-        key(to, tag, VARINT);
-        varint(to, value);
-    }
-}
-
-fn fixed64(to: &mut Vec<u8>, tag: u32, value: u64) {
-    key(to, tag, FIXED_64);
-    to.put_u64_le(value);
-}
-
-fn key(to: &mut Vec<u8>, tag: u32, layout: u32) {
-    varint(to, u64::from(tag << 3 | layout));
-}
-
-fn varint(to: &mut Vec<u8>, value: u64) {
-    prost::encoding::encode_varint(value, to);
-}
-
-fn nanos(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use std::borrow::Cow;
-    use std::time::Duration;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use opentelemetry::InstrumentationScope as Scope;
     use opentelemetry::trace::{
         Link as ApiLink, SpanContext, SpanKind as Kind, TraceFlags, TraceId, TraceState,
     };
     use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+    use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+    use opentelemetry_proto::tonic::resource::v1::Resource;
     use opentelemetry_proto::tonic::trace::v1::Span;
     use opentelemetry_sdk::trace::{SpanEvents, SpanLinks};
 
@@ -220,13 +224,13 @@ mod tests {
         let more = kinds.map(|span_kind| SpanData { span_kind, status: Status::Ok, ..bare() });
         let spans: Vec<SpanData> = [full(), bare()].into_iter().chain(more).collect();
         let resource = Resource { attributes: vec![], dropped_attributes_count: 3, entity_refs: vec![] };
-        let scope =
-            InstrumentationScope { name: "counterflow".to_owned(), ..InstrumentationScope::default() };
+        let scope = InstrumentationScope { name: SCOPE.to_owned(), ..InstrumentationScope::default() };
         let mut encoded = Vec::new();
         for span in &spans {
             append(span, "none", &mut encoded);
         }
-        let sent = request(&resource, &scope, &encoded).encode_to_vec();
+        let mut sent = Vec::new();
+        request(&resource.encode_to_vec(), &encoded, &mut sent);
 
         let read = ExportTraceServiceRequest::decode(sent.as_slice()).unwrap();
         let [of_resource] = read.resource_spans.try_into().unwrap();

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use kernel::text::bounded;
 use kernel::{Currency, Money, Sku};
-use messaging::{Cause, Effects, Runtime};
+use messaging::{Cause, Effects, FailPoint, Runtime};
 use serde::{Deserialize, Serialize};
 use service_kit::{Fields, Json, Path, Problem};
 use utoipa::ToSchema;
@@ -64,7 +64,9 @@ pub async fn put_product(
     let product = Product::evolve(event, sequence);
     store::save_product(&mut transaction, &product).await?;
     let unsent = runtime.outbox.write(&mut transaction, effects, Cause::request(), now).await?;
+    FailPoint::RequestCommitting.reach();
     transaction.commit().await?;
+    FailPoint::RequestCommitted.reach();
     runtime.outbox.wake(unsent);
     let view = ProductView::new(sku, name, unit_price);
     Ok(if is_new { Written::New(view) } else { Written::Known(view) })

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::extract::State;
 use kernel::{ReceiptId, Sku, StockQuantity, Timestamp};
-use messaging::{Cause, Effects, Repository as _, Runtime};
+use messaging::{Cause, Effects, FailPoint, Repository as _, Runtime};
 use serde::{Deserialize, Serialize};
 use service_kit::{Json, Path};
 use utoipa::ToSchema;
@@ -76,7 +76,9 @@ pub async fn receive_stock(
     }
     Postgres.save(&mut transaction, loaded).await?;
     let unsent = runtime.outbox.write(&mut transaction, effects, Cause::request(), now).await?;
+    FailPoint::RequestCommitting.reach();
     transaction.commit().await?;
+    FailPoint::RequestCommitted.reach();
     runtime.outbox.wake(unsent);
     Ok(Written::New(receipt.into()))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::extract::State;
 use kernel::OrderId;
-use messaging::Cause;
+use messaging::{Cause, FailPoint};
 use service_kit::{Json, Path, Problem};
 
 use super::view::OrderView;
@@ -42,7 +42,9 @@ pub async fn cancel_order(
     let cause = Cause::request().within(&deciding);
     drop(deciding);
     let unsent = runtime.outbox.write(&mut transaction, effects, cause, now).await.map_err(error::store)?;
+    FailPoint::RequestCommitting.reach();
     transaction.commit().await?;
+    FailPoint::RequestCommitted.reach();
     runtime.outbox.wake(unsent);
     state.watchers.wake(id);
     Ok(Json(view))

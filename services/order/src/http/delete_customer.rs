@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use kernel::CustomerId;
-use messaging::Cause;
+use messaging::{Cause, FailPoint};
 use service_kit::{Path, Problem};
 
 use super::{AppState, error};
@@ -31,7 +31,9 @@ pub async fn delete_customer(
             .write(&mut transaction, effects, Cause::request(), now)
             .await
             .map_err(error::store)?;
+        FailPoint::RequestCommitting.reach();
         transaction.commit().await?;
+        FailPoint::RequestCommitted.reach();
         runtime.outbox.wake(unsent);
     }
     Ok(StatusCode::NO_CONTENT)

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use kernel::{CustomerId, OrderId, Sku, Timestamp};
 use messaging::core::Verdict as Failed;
-use messaging::{Cause, Decided, Runtime, StoreError, Unsent};
+use messaging::{Cause, Decided, FailPoint, Runtime, StoreError, Unsent};
 use service_kit::Problem;
 use sqlx::PgConnection;
 use tokio::sync::{mpsc, oneshot};
@@ -46,6 +47,10 @@ pub(super) struct Placed {
     /// It was given before.
     pub(super) replayed: bool,
 }
+
+/// Everybody waits behind a transaction at a database that neither answers nor hangs up. Those whose orders are in it were told to
+/// ask again by then, and find out by their keys whether it was committed.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 type Verdict = Result<Placed, Problem>;
 
@@ -112,7 +117,12 @@ impl Clerk {
 
     /// A panic at one request is a failure like another: the desk stays open.
     async fn tried(&self, requests: &[Request]) -> Result<Vec<Verdict>, (Failed, Problem)> {
-        match AssertUnwindSafe(self.place_together(requests)).catch_unwind().await {
+        let placed = async {
+            let placed = tokio::time::timeout(ANSWER_WITHIN, self.place_together(requests)).await;
+            let late = |_| Err(StoreError::doing("place orders in time")(sqlx::Error::PoolTimedOut));
+            placed.unwrap_or_else(late)
+        };
+        match AssertUnwindSafe(placed).catch_unwind().await {
             Ok(Ok(verdicts)) => Ok(verdicts),
             Ok(Err(error)) => Err((error.verdict(), error::store(error))),
             Err(panic) => {
@@ -138,7 +148,9 @@ impl Clerk {
         let count = placed.len();
         let unsent = self.store(&mut transaction, placed, now).await?;
         // Also when nothing is placed: a key that is only rolled back would be held a moment longer than the answer takes.
+        FailPoint::OrdersCommitting.reach();
         transaction.commit().await.map_err(StoreError::doing("commit orders"))?;
+        FailPoint::OrdersCommitted.reach();
         runtime.outbox.wake(unsent);
         metrics::created(count);
         Ok(verdicts)

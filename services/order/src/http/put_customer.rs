@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use kernel::CustomerId;
-use messaging::Cause;
+use messaging::{Cause, FailPoint};
 use serde::Deserialize;
 use service_kit::{Fields, Json, Path, Problem};
 use utoipa::ToSchema;
@@ -62,7 +62,9 @@ pub async fn put_customer(
             .write(&mut transaction, effects, Cause::request(), now)
             .await
             .map_err(error::store)?;
+        FailPoint::RequestCommitting.reach();
         transaction.commit().await?;
+        FailPoint::RequestCommitted.reach();
         runtime.outbox.wake(unsent);
     }
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };

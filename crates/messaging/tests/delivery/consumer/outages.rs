@@ -1,10 +1,15 @@
 //! Something is away: the partition waits, nothing is parked or skipped, and it goes on by itself.
 
+use std::time::Duration;
+
 use messaging::{Part, Settings};
 use reqwest::StatusCode;
 use testkit::{IllRegistry, Proxy, until};
 
 use crate::world::{Instance, Loops, NOTES, Note, SOON, World, assert_once_in_order, note};
+
+/// Half of the minute that the client library waits by itself.
+const SOON_ENOUGH: Duration = Duration::from_secs(30);
 
 fn notes(numbers: std::ops::RangeInclusive<i64>) -> impl Iterator<Item = Note> {
     numbers.flat_map(|number| (0..6).map(move |key| note(&format!("key-{key}"), number)))
@@ -117,5 +122,30 @@ async fn while_kafka_is_away_the_consumer_waits_and_then_goes_on() {
         until_well(&consumer, Part::Consumer).await;
     }
     assert_once_in_order(&reader.effects().await, 6, 6);
+    consumer.stop().await;
+}
+
+#[tokio::test]
+async fn a_broker_that_neither_answers_nor_hangs_up_is_given_up_soon() {
+    let world = World::new(1).await;
+    let reader = world.reader().await;
+    let kafka = Proxy::to_kafka(world.kafka()).await.unwrap();
+    let settings = Settings { kafka_bootstrap: kafka.address(), ..reader.settings.clone() };
+    let consumer = reader.start_with(Loops::Consumer, settings).await;
+    world.pen_notes([note("a", 1)]).await;
+    reader.until_read(NOTES, 1).await;
+
+    // The fetch that waits for the next record is swallowed with its answer; no other connection is harmed.
+    kafka.swallow();
+    world.pen_notes([note("a", 2)]).await;
+    until(
+        "something is swallowed",
+        SOON,
+        async || if kafka.swallowed() > 0 { Ok(()) } else { Err("not yet") },
+    )
+    .await;
+    kafka.open();
+    let read = tokio::time::timeout(SOON_ENOUGH, reader.until_read(NOTES, 2)).await;
+    assert!(read.is_ok(), "not within {SOON_ENOUGH:?}");
     consumer.stop().await;
 }

@@ -12,7 +12,7 @@ use crate::world::catalogue::moody;
 use crate::world::{Call, Instance, Loops, NOTES, SOON, Service, World, note};
 
 /// A call of `key` for the note `number`, at this attempt.
-fn call(key: &str, number: i64, attempt: i32) -> Call {
+pub fn call(key: &str, number: i64, attempt: i32) -> Call {
     Call { key: key.into(), kind: number.to_string(), attempt }
 }
 
@@ -28,7 +28,7 @@ async fn intended(world: &World, service: &Service, moods: &[(&str, i64, &str)])
     consumer.stop().await;
 }
 
-const OPEN: &str = "SELECT count(*) FROM messaging.intent";
+pub const OPEN: &str = "SELECT count(*) FROM messaging.intent";
 
 #[tokio::test]
 async fn each_call_is_made_once_and_concluded_once() {

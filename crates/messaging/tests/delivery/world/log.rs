@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use kernel::{Body, Event, Ids as _, clock::SystemIds};
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, Headers as _, Message as _, OwnedHeaders};
@@ -173,13 +171,7 @@ impl Pen {
 
 /// Removes the records of a topic with one partition below `offset`, as retention does.
 pub async fn delete_records(bootstrap: &str, topic: &str, offset: i64) {
-    let mut settings = ClientConfig::new();
-    settings.set("bootstrap.servers", bootstrap).set("broker.address.family", "v4");
-    let client: AdminClient<DefaultClientContext> = settings.create().unwrap();
-    let mut list = TopicPartitionList::new();
-    list.add_partition_offset(topic, 0, Offset::Offset(offset)).unwrap();
-    let deleted = client.delete_records(&list, &AdminOptions::new()).await.unwrap();
-    assert!(deleted.elements().iter().all(|partition| partition.error().is_ok()), "{deleted:?}");
+    messaging::admin::delete_records(bootstrap, topic, 0, Some(offset)).await.unwrap();
 }
 
 /// Bytes without any order in them, the same every time.

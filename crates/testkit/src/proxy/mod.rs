@@ -1,5 +1,10 @@
 //! A way to a part that can fail for one test, while the part itself serves the others.
 
+mod gate;
+mod naming;
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -11,13 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    Open,
-    Slow(Duration),
-    Held,
-    Cut,
-}
+use self::gate::{Gate, Way};
+use self::naming::Naming;
 
 /// Passes bytes on between its own port and a part.
 #[derive(Debug)]
@@ -26,6 +26,7 @@ pub struct Proxy {
     way: watch::Sender<Way>,
     held: Arc<AtomicUsize>,
     turned_away: Arc<AtomicUsize>,
+    swallowed: Arc<AtomicUsize>,
     accepting: AbortHandle,
 }
 
@@ -45,14 +46,15 @@ impl Proxy {
         let address = listener.local_addr()?;
         let way = watch::Sender::new(Way::Open);
         let (held, turned_away) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let swallowed = Arc::<AtomicUsize>::default();
         let route = Route {
             upstream: upstream.to_owned(),
             naming: kafka.then(|| Naming::new(upstream, address.port())).flatten(),
-            gate: Gate { way: way.subscribe(), held: held.clone() },
+            gate: Gate::new(way.subscribe(), held.clone(), swallowed.clone()),
             turned_away: turned_away.clone(),
         };
         let accepting = tokio::spawn(accept(listener, route)).abort_handle();
-        Ok(Self { address, way, held, turned_away, accepting })
+        Ok(Self { address, way, held, turned_away, swallowed, accepting })
     }
 
     /// `127.0.0.1:PORT`.
@@ -80,9 +82,25 @@ impl Proxy {
         self.turned_away.load(Ordering::SeqCst)
     }
 
+    /// How many pieces were swallowed.
+    pub fn swallowed(&self) -> usize {
+        self.swallowed.load(Ordering::SeqCst)
+    }
+
     /// Passes every piece on this much later.
     pub fn slow(&self, by: Duration) {
         self.way.send_replace(Way::Slow(by));
+    }
+
+    /// Passes on so many bytes a second in each direction of each connection.
+    pub fn narrow(&self, bytes_a_second: u32) {
+        self.way.send_replace(Way::Narrow(bytes_a_second));
+    }
+
+    /// Takes everything and passes nothing on, as when the other side lost its power: whatever connection says something
+    /// meanwhile is dead for ever and not told so, a new one too. Those that kept silent live on when the way is open again.
+    pub fn swallow(&self) {
+        self.way.send_replace(Way::Swallowed);
     }
 
     /// Passes everything on.
@@ -105,18 +123,12 @@ struct Route {
     turned_away: Arc<AtomicUsize>,
 }
 
-/// What every piece goes through.
-#[derive(Clone)]
-struct Gate {
-    way: watch::Receiver<Way>,
-    held: Arc<AtomicUsize>,
-}
-
 async fn accept(listener: TcpListener, route: Route) {
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         while connections.try_join_next().is_some() {}
-        connections.spawn(serve(client, route.clone()));
+        let route = Route { gate: route.gate.another(), ..route.clone() };
+        connections.spawn(serve(client, route));
     }
 }
 
@@ -126,7 +138,7 @@ async fn serve(client: TcpStream, mut route: Route) -> io::Result<()> {
         route.turned_away.fetch_add(1, Ordering::SeqCst);
     }
     let connected = async {
-        route.gate.pass().await?;
+        route.gate.pass(0).await?;
         let server = TcpStream::connect(&route.upstream).await?;
         server.set_nodelay(true)?;
         client.set_nodelay(true)?;
@@ -147,40 +159,6 @@ async fn serve(client: TcpStream, mut route: Route) -> io::Result<()> {
     }
 }
 
-impl Gate {
-    /// Resolves when something may be passed on; fails when the way is cut.
-    async fn pass(&mut self) -> io::Result<()> {
-        let gone = || io::Error::from(io::ErrorKind::ConnectionAborted);
-        let waits = *self.way.borrow() == Way::Held;
-        let _counted = waits.then(|| Held::count(&self.held));
-        let now = *self.way.wait_for(|way| *way != Way::Held).await.map_err(|_| gone())?;
-        match now {
-            Way::Cut => Err(gone()),
-            Way::Slow(by) => {
-                tokio::time::sleep(by).await;
-                Ok(())
-            }
-            Way::Open | Way::Held => Ok(()),
-        }
-    }
-}
-
-/// One piece that waits.
-struct Held<'a>(&'a AtomicUsize);
-
-impl<'a> Held<'a> {
-    fn count(held: &'a AtomicUsize) -> Self {
-        held.fetch_add(1, Ordering::SeqCst);
-        Self(held)
-    }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
 async fn pump(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
@@ -189,39 +167,11 @@ async fn pump(
     let mut piece = vec![0; 64 * 1024];
     loop {
         let read = from.read(&mut piece).await?;
-        gate.pass().await?;
+        gate.pass(read).await?;
         if read == 0 {
             return to.shutdown().await;
         }
         to.write_all(&piece[..read]).await?;
-    }
-}
-
-/// The broker's address inside its answers: host, then port as four bytes, in every version of every message.
-#[derive(Clone, Debug)]
-struct Naming {
-    broker: Vec<u8>,
-    proxy: Vec<u8>,
-}
-
-impl Naming {
-    fn new(bootstrap: &str, proxy: u16) -> Option<Self> {
-        let (host, port) = bootstrap.rsplit_once(':')?;
-        let spelled = |port: u16| [host.as_bytes(), &u32::from(port).to_be_bytes()].concat();
-        Some(Self { broker: spelled(port.parse().ok()?), proxy: spelled(proxy) })
-    }
-
-    fn rename(&self, frame: &mut [u8]) {
-        let length = self.broker.len();
-        let mut at = 0;
-        while at + length <= frame.len() {
-            if frame[at..at + length] == self.broker[..] {
-                frame[at..at + length].copy_from_slice(&self.proxy);
-                at += length;
-            } else {
-                at += 1;
-            }
-        }
     }
 }
 
@@ -239,77 +189,8 @@ async fn pump_frames(
         let mut frame = vec![0; usize::try_from(size).map_err(io::Error::other)?];
         from.read_exact(&mut frame).await?;
         naming.rename(&mut frame);
-        gate.pass().await?;
+        gate.pass(frame.len()).await?;
         to.write_u32(size).await?;
         to.write_all(&frame).await?;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::io::BufReader;
-
-    use super::*;
-    use crate::wait::until;
-
-    /// A server that sends back what it gets.
-    async fn echo() -> String {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                tokio::spawn(async move {
-                    let (mut from, mut to) = stream.split();
-                    let _ = tokio::io::copy(&mut from, &mut to).await;
-                });
-            }
-        });
-        address
-    }
-
-    async fn says(stream: &mut BufReader<TcpStream>, word: &[u8; 2]) -> io::Result<[u8; 2]> {
-        stream.write_all(word).await?;
-        let mut heard = [0; 2];
-        stream.read_exact(&mut heard).await.map(|_| heard)
-    }
-
-    #[tokio::test]
-    async fn what_is_held_arrives_later_and_what_is_cut_never() {
-        let proxy = Proxy::to(&echo().await).await.unwrap();
-        let connect = async || BufReader::new(TcpStream::connect(proxy.address()).await.unwrap());
-        let mut stream = connect().await;
-        assert_eq!(says(&mut stream, b"ab").await.unwrap(), *b"ab");
-
-        proxy.hold();
-        stream.write_all(b"cd").await.unwrap();
-        let mut heard = [0; 2];
-        let early = tokio::time::timeout(Duration::from_millis(50), stream.read_exact(&mut heard)).await;
-        assert!(early.is_err(), "held");
-        assert_eq!(proxy.held(), 1);
-        proxy.open();
-        stream.read_exact(&mut heard).await.unwrap();
-        assert_eq!(heard, *b"cd");
-
-        proxy.cut();
-        assert!(says(&mut stream, b"ef").await.is_err());
-        assert!(says(&mut connect().await, b"gh").await.is_err());
-        proxy.open();
-        let again = until("the way is open again", Duration::from_secs(5), async || {
-            says(&mut connect().await, b"ij").await
-        });
-        assert_eq!(again.await, *b"ij");
-    }
-
-    #[test]
-    fn the_broker_is_named_by_the_proxy() {
-        let naming = Naming::new("127.0.0.1:9092", 4_000).unwrap();
-        let mut frame =
-            [&b"..127.0.0.1"[..], &9_092_u32.to_be_bytes(), b"..127.0.0.1", &9_093_u32.to_be_bytes()]
-                .concat();
-        naming.rename(&mut frame);
-        let expected =
-            [&b"..127.0.0.1"[..], &4_000_u32.to_be_bytes(), b"..127.0.0.1", &9_093_u32.to_be_bytes()]
-                .concat();
-        assert_eq!(frame, expected);
     }
 }

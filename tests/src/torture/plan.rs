@@ -1,0 +1,158 @@
+//! Which faults, and how often.
+
+use messaging::FailPoint;
+use storectl::Program;
+
+use super::disk;
+use super::fault::Fault;
+use super::fleet::SERVICES;
+use super::ways::Way;
+
+/// Faults that are done to one store, one after the other; then all is quiet, and the store is judged.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// Unlike any other of the plan.
+    pub name: String,
+    /// In this order.
+    pub faults: Vec<Fault>,
+}
+
+/// How often each fault is done that is not a kill.
+const TIMES: usize = 10;
+/// Stores in which nothing but kills is done.
+const KILL_ROUNDS: usize = 8;
+/// `kill -9` at a random time, in each of them.
+const KILLS: usize = 25;
+/// How long Kafka is away.
+const AWAY_S: u64 = 60;
+const SHORT_AWAY_S: u64 = 10;
+
+/// The points that a service comes to.
+pub fn points(program: Program) -> Vec<FailPoint> {
+    use FailPoint as P;
+    let consumes = [P::PositionMoved, P::BatchCommitting, P::BatchCommitted];
+    let publishes = [P::RecordSent, P::RecordAcked, P::RowsDeleted];
+    let calls = [
+        P::IntentsClaiming,
+        P::IntentsClaimed,
+        P::CallMaking,
+        P::CallMade,
+        P::IntentsConcluding,
+        P::IntentsConcluded,
+    ];
+    let answers = [P::RequestCommitting, P::RequestCommitted];
+    let takes = [P::OrdersCommitting, P::OrdersCommitted, P::SweepCommitting, P::SweepCommitted];
+    let own: &[FailPoint] = match program {
+        Program::Order => &[&takes[..], &answers, &[P::CompactedCommitted]].concat(),
+        Program::Inventory => &answers,
+        Program::Billing | Program::Email => &calls,
+        Program::PaymentGateway => return Vec::new(),
+    };
+    [&consumes[..], &publishes, own].concat()
+}
+
+/// What `make torture` does.
+pub fn long() -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for round in 0..TIMES {
+        let points = every_point();
+        // Half of the points in each round: each of them four times in all.
+        let half = points.into_iter().skip(round % 2).step_by(2);
+        let kills = (0..KILLS).map(|kill| Fault::Kill(Program::ALL[(kill + round) % Program::ALL.len()]));
+        if round < KILL_ROUNDS {
+            blocks.push(Block {
+                name: format!("kills {round}"),
+                faults: mixed(half.collect(), kills.collect()),
+            });
+        }
+        blocks.push(Block { name: format!("parts {round}"), faults: others(round, AWAY_S) });
+        blocks.extend(last(round));
+    }
+    blocks
+}
+
+/// What `make test` does to a store on parts that others use: every point once, in one of the services that come to it.
+pub fn short_points() -> Block {
+    let of = |(number, point): (usize, FailPoint)| {
+        let programs: Vec<Program> =
+            SERVICES.into_iter().filter(|&program| points(program).contains(&point)).collect();
+        Fault::FailPoint(programs[number % programs.len()], point)
+    };
+    Block { name: "points".to_owned(), faults: FailPoint::ALL.into_iter().enumerate().map(of).collect() }
+}
+
+/// What it does to another, on parts of its own: each other fault once. Ways are cut by other tests as well, and a half-open one
+/// to Postgres or Kafka takes long and has tests of its own: each is here for a part or two.
+pub fn short_parts() -> Block {
+    let mut faults = others(0, SHORT_AWAY_S);
+    faults.retain(|fault| match fault {
+        Fault::Cut(way) | Fault::Slow(way) | Fault::Narrow(way) => matches!(way, Way::Postgres | Way::Kafka),
+        Fault::HalfOpen(way) => matches!(way, Way::Registry | Way::Gateway | Way::Smtp),
+        _ => true,
+    });
+    Block { name: "parts".to_owned(), faults }
+}
+
+/// Those after which a store is at its end: one each.
+pub fn last(round: usize) -> [Block; 2] {
+    let block = |name, fault| Block { name: format!("{name} {round}"), faults: vec![fault] };
+    [block("topic deleted", Fault::TopicDeleted), block("retention cut", Fault::RetentionCut)]
+}
+
+fn every_point() -> Vec<Fault> {
+    let of = |program| points(program).into_iter().map(move |point| Fault::FailPoint(program, point));
+    SERVICES.into_iter().flat_map(of).collect()
+}
+
+/// Each other fault, once.
+fn others(round: usize, away_s: u64) -> Vec<Fault> {
+    let program = SERVICES[round % SERVICES.len()];
+    let mut faults = vec![Fault::Pair(program), Fault::Scale, Fault::Zombie(program)];
+    for way in Way::ALL {
+        faults.extend([Fault::Cut(way), Fault::Slow(way), Fault::Narrow(way), Fault::HalfOpen(way)]);
+    }
+    faults.extend([Fault::KafkaRestart, Fault::PostgresRestart]);
+    if disk::is_possible() {
+        faults.push(Fault::DiskFull(program));
+    }
+    faults.extend([Fault::KafkaAway(away_s), Fault::ClockForward(program)]);
+    faults
+}
+
+/// One of some and one of the others, as long as there are both.
+fn mixed(some: Vec<Fault>, others: Vec<Fault>) -> Vec<Fault> {
+    let (mut some, mut others) = (some.into_iter(), others.into_iter());
+    let mut faults = Vec::new();
+    loop {
+        let before = faults.len();
+        faults.extend(some.next());
+        faults.extend(others.next());
+        if faults.len() == before {
+            return faults;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_point_is_reached_by_some_service() {
+        let reached: BTreeSet<FailPoint> = SERVICES.into_iter().flat_map(points).collect();
+        assert_eq!(reached, FailPoint::ALL.into_iter().collect());
+    }
+
+    #[test]
+    fn the_long_run_kills_500_times_and_does_every_other_fault_ten_times() {
+        let faults: Vec<Fault> = long().into_iter().flat_map(|block| block.faults).collect();
+        let kills: usize = faults.iter().map(|fault| fault.kills()).sum();
+        assert!(kills >= 500, "{kills}");
+        for fault in others(0, AWAY_S) {
+            let times = faults.iter().filter(|other| other.row() == fault.row()).count();
+            assert_eq!(times, TIMES, "{fault}");
+        }
+    }
+}
