@@ -109,7 +109,7 @@ impl Draw {
             if (known.is_none() || repeated) && self.rng.random_bool(0.9) {
                 continue;
             }
-            let wrong = if self.rng.random_bool(0.1) { 1 } else { 0 };
+            let wrong = i64::from(self.rng.random_bool(0.1));
             let from = known.map_or(0, |known| known.next_offset) + wrong;
             let has_id = self.rng.random_bool(0.8);
             let to = Position {

@@ -21,9 +21,10 @@ pub async fn apply(database: &mut Database<Note>, operation: &Operation, now: Ti
             let mut tables = ();
             let mut session = Session::begin("", database, &mut tables);
             let moved = Transaction::<Nobody>::advance(&mut session, &moves(moved)).await.unwrap();
-            let fresh = match moved {
-                true => Transaction::<Nobody>::unseen(&mut session, events).await.unwrap(),
-                false => BTreeSet::new(),
+            let fresh = if moved {
+                Transaction::<Nobody>::unseen(&mut session, events).await.unwrap()
+            } else {
+                BTreeSet::new()
             };
             session.roll_back();
             Answer::Events(fresh)

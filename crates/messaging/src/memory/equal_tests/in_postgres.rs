@@ -7,7 +7,7 @@ use sqlx::{Connection as _, PgConnection, Row as _};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use super::operation::{Answer, IntentState, Operation, Row, State, moves};
+use super::operation::{Answer, IntentState, LetterState, Operation, Row, State, moves};
 use crate::core::consumer::{ParkedKind, Position};
 use crate::postgres::outbox::KnownSchemas;
 use crate::postgres::{dead_letter, inbox, intent, lease, outbox, position};
@@ -144,10 +144,10 @@ async fn positions(connection: &mut PgConnection) -> Vec<(String, i32, Position)
     read.into_iter().map(position).collect()
 }
 
-async fn letters(connection: &mut PgConnection) -> Vec<(String, i32, i64, Option<Vec<u8>>, ParkedKind)> {
+async fn letters(connection: &mut PgConnection) -> Vec<LetterState<ParkedKind>> {
     let query = "SELECT topic, partition, \"offset\", key, kind FROM messaging.dead_letter
                  ORDER BY topic COLLATE \"C\", partition, \"offset\"";
-    let read: Vec<(String, i32, i64, Option<Vec<u8>>, String)> = all(connection, query).await;
+    let read: Vec<LetterState<String>> = all(connection, query).await;
     let kind = |text: &str| ParkedKind::ALL.into_iter().find(|kind| kind.as_str() == text).unwrap();
     read.into_iter()
         .map(|(topic, partition, offset, key, text)| (topic, partition, offset, key, kind(&text)))

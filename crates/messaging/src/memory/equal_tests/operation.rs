@@ -103,8 +103,8 @@ pub struct Moved {
 
 /// As messaging takes them.
 pub fn moves(moved: &[Moved]) -> Vec<Move<'_>> {
-    let moves = moved.iter();
-    moves.map(|one| Move { topic: one.topic, partition: one.partition, from: one.from, to: one.to }).collect()
+    let all = moved.iter();
+    all.map(|one| Move { topic: one.topic, partition: one.partition, from: one.from, to: one.to }).collect()
 }
 
 #[derive(Debug)]
@@ -179,6 +179,9 @@ pub struct Row {
     pub causation: Option<EventId>,
 }
 
+/// Topic, partition and offset of a parked record, its key, and why it is parked.
+pub type LetterState<K> = (String, i32, i64, Option<Vec<u8>>, K);
+
 /// All that can be seen at a moment, each by its key.
 #[derive(Debug, PartialEq)]
 pub struct State {
@@ -187,7 +190,7 @@ pub struct State {
     pub inbox: BTreeSet<(EventId, i64)>,
     pub rows: Vec<Row>,
     pub intents: Vec<IntentState>,
-    pub letters: Vec<(String, i32, i64, Option<Vec<u8>>, ParkedKind)>,
+    pub letters: Vec<LetterState<ParkedKind>>,
     /// Whose, and whether the lease still runs.
     pub leases: Vec<(i16, Option<String>, bool)>,
     pub alive: BTreeSet<String>,
