@@ -3,6 +3,7 @@
 pub mod compose;
 mod database;
 mod load;
+mod plant;
 mod quiet;
 mod race;
 mod shop;
@@ -13,6 +14,7 @@ pub mod torture;
 mod visit;
 
 pub use load::{Driven, Load, Then, wish};
+pub use plant::{Planted, plant};
 pub use race::race;
 pub use shop::{SOON, Shop, open_plan};
 pub use story::story;

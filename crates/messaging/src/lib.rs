@@ -9,6 +9,7 @@
 pub mod admin;
 pub mod consumer;
 pub mod core;
+pub mod dead_letters;
 mod effects;
 mod fail_point;
 mod gauges;

@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::demo::LogArgs;
 use crate::programs::StoreArgs;
 use crate::seed::{CUSTOMER, Customer, Seeded, seed};
-use crate::{check, demo, schemas, topics};
+use crate::{check, dead_letters, demo, sagas, schemas, topics};
 
 /// Tools of the store: its schemas and topics, something to buy in a running one, a day at it, and whether it is in order
 #[derive(Debug, Parser)]
@@ -79,6 +79,17 @@ enum Command {
         #[arg(long)]
         quick: bool,
     },
+    /// Records that the services could not handle: look at them, have them handled again, or give them up
+    ///
+    /// Exits with 0 when it is done, with 1 when something was refused or is parked as before, with 2 when it could not look,
+    /// with 3 when the service has not done it yet: the request is kept, and done when the service runs.
+    #[command(subcommand)]
+    DeadLetters(dead_letters::Command),
+    /// Orders that have not come to their end, and which event each waits for
+    ///
+    /// Exits with 1 when `list --stuck` finds one, with 2 when it could not look.
+    #[command(subcommand)]
+    Sagas(sagas::Command),
 }
 
 #[derive(Debug, Subcommand)]
@@ -142,32 +153,32 @@ pub async fn run(cli: Cli, out: &mut impl Write) -> anyhow::Result<ExitCode> {
             demo::visit(&Client::new(store.urls())?, &log, within).await?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Check { store, json, quick } => Ok(check_store(&store, json, quick, out).await),
-    }
-}
-
-/// A script must tell a violation from a store it could not look at: here an error has a code of its own, the one that wrong
-/// arguments have.
-async fn check_store(store: &StoreArgs, json: bool, quick: bool, out: &mut impl Write) -> ExitCode {
-    let depth = if quick { Depth::Lists } else { Depth::Everything };
-    match look(store, depth, json, out).await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error:#}");
-            ExitCode::from(COULD_NOT_LOOK)
+        Command::Check { store, json, quick } => {
+            let depth = if quick { Depth::Lists } else { Depth::Everything };
+            Ok(or_could_not_look(look(&store, depth, json, out).await))
         }
+        Command::Sagas(command) => Ok(or_could_not_look(sagas::run(command, out).await)),
+        Command::DeadLetters(command) => Ok(or_could_not_look(dead_letters::run(command, out).await)),
     }
 }
 
-async fn look(store: &StoreArgs, depth: Depth, json: bool, out: &mut impl Write) -> anyhow::Result<bool> {
+/// A script must tell a no from a store it could not look at: here an error has a code of its own, the one that wrong
+/// arguments have.
+fn or_could_not_look(answer: anyhow::Result<ExitCode>) -> ExitCode {
+    answer.unwrap_or_else(|error| {
+        let _ = writeln!(io::stderr(), "error: {error:#}");
+        ExitCode::from(COULD_NOT_LOOK)
+    })
+}
+
+async fn look(store: &StoreArgs, depth: Depth, json: bool, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let report = check::visit(&Client::new(store.urls())?, depth).await?;
     if json {
         writeln!(out, "{:#}", report.document())?;
     } else {
         report.tell(out)?;
     }
-    Ok(report.in_order())
+    Ok(if report.in_order() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn check_schemas(dir: &Path, out: &mut impl Write) -> io::Result<ExitCode> {

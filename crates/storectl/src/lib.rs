@@ -5,8 +5,10 @@
 pub mod check;
 pub mod cli;
 pub mod client;
+pub mod dead_letters;
 pub mod demo;
 pub mod programs;
+pub mod sagas;
 pub mod schemas;
 pub mod seed;
 pub mod topics;

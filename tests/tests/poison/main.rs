@@ -2,7 +2,7 @@
 //! harm, as `docs/poison.md` says, and the orders behind it are settled.
 #![expect(clippy::unwrap_used, reason = "what a test cannot get fails it")]
 
-mod plant;
+mod redriving;
 
 use all::launch::Program;
 use events::{
@@ -10,9 +10,8 @@ use events::{
 };
 use kernel::clock::SystemIds;
 use kernel::{Body, Currency, CustomerId, Ids as _, LineQuantity, Money, OrderId, Sku, Timestamp};
-use plant::{Planted, plant};
 use reqwest::{Method, StatusCode};
-use system_tests::{SOON, Shop};
+use system_tests::{Planted, SOON, Shop, plant};
 use testkit::until;
 
 const READERS: [Program; 3] = [Program::Inventory, Program::Billing, Program::Email];

@@ -18,7 +18,7 @@ use crate::postgres::Session;
 use crate::{FailPoint, Handler, Received, Repository, StoreError, metrics};
 
 /// A database that neither answers nor hangs up. Should the commit have come through, the next try finds the position moved.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Tries it.
 pub(super) async fn run<H: Handler, R: Repository<H>>(

@@ -5,6 +5,7 @@ mod committer;
 mod group;
 pub(crate) mod lag;
 mod partition;
+mod redrive;
 mod refused;
 mod start;
 
@@ -58,7 +59,8 @@ pub async fn run<H: Handler, R: Repository<H>>(
             () = committer::run(&shared, ready) => {}
         }
     };
-    tokio::join!(read, shutdown.run_until_cancelled(maintain_inbox(&shared.runtime)));
+    let beside = async { tokio::join!(maintain_inbox(&shared.runtime), redrive::run(&shared)) };
+    tokio::join!(read, shutdown.run_until_cancelled(beside));
 }
 
 async fn read<H: Handler, R: Repository<H>>(shared: &Arc<Shared<H, R>>, shutdown: &CancellationToken) {

@@ -62,9 +62,7 @@ pub fn fates<'a, E: 'a>(
                 reason: "an earlier record of its key is parked".into(),
             }),
             (_, Some(parking)) => Some(parking.clone()),
-            (Content::Undecodable(reason), None) => {
-                Some(Parking { kind: ParkedKind::Undecodable, reason: reason.clone() })
-            }
+            (Content::Undecodable(reason), None) => Some(Parking::undecodable(reason.clone())),
             (Content::Event(_), None) => None,
         };
         fates.push(match (parking, &record.content) {

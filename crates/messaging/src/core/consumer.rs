@@ -58,6 +58,11 @@ impl Parking {
     pub fn panicked(panic: &(dyn Any + Send)) -> Self {
         Self { kind: ParkedKind::Panicked, reason: panic::said(panic) }
     }
+
+    /// Not an event.
+    pub fn undecodable(reason: String) -> Self {
+        Self { kind: ParkedKind::Undecodable, reason }
+    }
 }
 
 /// Why a record is parked.

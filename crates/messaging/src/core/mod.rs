@@ -9,6 +9,7 @@ pub mod intents;
 pub mod lease;
 pub mod panic;
 pub mod record;
+pub mod redrive;
 pub mod relay;
 #[cfg(test)]
 mod relay_tests;

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use apache_avro::reader::datum::GenericDatumReader;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kernel::{DecodeError, Event, EventId, Timestamp};
@@ -18,6 +19,8 @@ pub const SOURCE: &str = "/counterflow/";
 /// The first byte of the Confluent wire format; the schema's id follows, big endian, then the datum.
 const MAGIC: u8 = 0;
 const FRAME: usize = 5;
+/// Before a header of a dead letter that is no text, or looks like one of these.
+const BASE64: &str = "base64:";
 /// Headers are passed on to what an event makes happen: were one as long as a record may be, the next could not be sent.
 const HEADER_BYTES_MAX: usize = 512;
 
@@ -60,12 +63,35 @@ impl Raw {
     pub fn headers_json(&self) -> serde_json::Value {
         let one = |(key, value): &(String, Option<Vec<u8>>)| {
             let text = value.as_ref().map(|bytes| match std::str::from_utf8(bytes) {
-                Ok(text) if !text.contains('\0') => text.to_owned(),
-                _ => format!("base64:{}", STANDARD.encode(bytes)),
+                Ok(text) if !text.contains('\0') && !text.starts_with(BASE64) => text.to_owned(),
+                _ => format!("{BASE64}{}", STANDARD.encode(bytes)),
             });
             serde_json::json!([key.replace('\0', ""), text])
         };
         self.headers.iter().map(one).collect()
+    }
+
+    /// The headers of a dead letter, as they were in the log.
+    pub fn headers_of(letter: &serde_json::Value) -> Vec<(String, Option<Vec<u8>>)> {
+        let one = |header: &serde_json::Value| {
+            let value = header[1].as_str().map(|text| {
+                let bytes = text.strip_prefix(BASE64).and_then(|encoded| STANDARD.decode(encoded).ok());
+                bytes.unwrap_or_else(|| text.as_bytes().to_vec())
+            });
+            (header[0].as_str().unwrap_or_default().to_owned(), value)
+        };
+        letter.as_array().into_iter().flatten().map(one).collect()
+    }
+
+    /// When the broker or the producer stamped it.
+    pub fn stamped_at(&self) -> Option<Timestamp> {
+        self.timestamp_ms.and_then(|ms| Timestamp::from_micros(ms.saturating_mul(1_000)))
+    }
+
+    /// When what it says happened, as far as anybody knows.
+    pub fn time(&self) -> Timestamp {
+        let said = self.header("ce_time").and_then(Timestamp::parse);
+        said.or_else(|| self.stamped_at()).unwrap_or(Timestamp::EPOCH)
     }
 
     /// The trace it belongs to.
@@ -86,11 +112,9 @@ impl Raw {
     }
 
     fn metadata(&self, id: EventId, key: &str) -> Metadata {
-        let time = self.header("ce_time").and_then(Timestamp::parse);
-        let stamped = || self.timestamp_ms.and_then(|ms| Timestamp::from_micros(ms.saturating_mul(1_000)));
         Metadata {
             id,
-            time: time.or_else(stamped).unwrap_or(Timestamp::EPOCH),
+            time: self.time(),
             sequence: self
                 .header("ce_sequence")
                 .and_then(|text| text.parse().ok())
@@ -122,6 +146,17 @@ pub fn read<E: Event>(topic: &str, raw: &Raw, writer: Option<&Writer>) -> Conten
     }
 }
 
+/// What `raw` says by the schema it was written with, for people; `None` when it does not fit that schema.
+pub fn as_json(raw: &Raw, writer: &Writer) -> Option<serde_json::Value> {
+    let mut datum = raw.value.as_deref()?.get(FRAME..)?;
+    let read = catch_unwind(AssertUnwindSafe(|| {
+        let reader = GenericDatumReader::builder(&writer.schema).build().ok()?;
+        let value = reader.read_value(&mut datum).ok()?;
+        serde_json::Value::try_from(value).ok()
+    }));
+    read.ok().flatten()
+}
+
 enum Trouble {
     Unknown(String),
     Undecodable(String),
@@ -147,4 +182,18 @@ fn event<E: Event>(topic: &str, raw: &Raw, writer: Option<&Writer>) -> Result<Re
     })?;
     let id = raw.event_id().ok_or_else(|| bad("not exactly one valid ce_id header"))?;
     Ok(Received { metadata: raw.metadata(id, key), event })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_headers_of_a_dead_letter_are_those_of_the_record() {
+        let values =
+            [Some(b"text".to_vec()), None, Some(vec![0xff, 0]), Some(b"base64:text".to_vec()), Some(vec![])];
+        let headers: Vec<_> = values.into_iter().map(|value| ("name".to_owned(), value)).collect();
+        let raw = Raw { offset: 0, key: None, value: None, headers: headers.clone(), timestamp_ms: None };
+        assert_eq!(Raw::headers_of(&raw.headers_json()), headers);
+    }
 }

@@ -108,6 +108,8 @@ pub struct DeadLetter<'a> {
     pub parking: &'a Parking,
     /// Tries before.
     pub attempts: u32,
+    /// When the log stamped it.
+    pub stamped_at: Option<Timestamp>,
 }
 
 /// Records of one partition, tried in one transaction with those of others.
@@ -191,13 +193,7 @@ pub async fn handle<H: Handler, T: Transaction<H>>(
     }
     let fates = fates(transaction, slices).await?;
     let handled = handled(slices, &fates);
-    let mut done = Done {
-        keys: BTreeSet::new(),
-        decisions: None,
-        duplicates: Vec::new(),
-        parked: Vec::new(),
-        unsent: Unsent::default(),
-    };
+    let mut done = Done::nothing();
     if !handled.is_empty() {
         react(transaction, deciding, &handled, cause, &mut done).await?;
     }
@@ -205,7 +201,16 @@ pub async fn handle<H: Handler, T: Transaction<H>>(
     Ok(done)
 }
 
-async fn react<H: Handler, T: Transaction<H>>(
+impl<H: Handler> Done<H> {
+    /// Before anything is done.
+    pub fn nothing() -> Self {
+        let (keys, duplicates, parked) = (BTreeSet::new(), Vec::new(), Vec::new());
+        Self { keys, decisions: None, duplicates, parked, unsent: Unsent::default() }
+    }
+}
+
+/// Lets the service decide what the inbox does not know of `handled`, and writes what it wants.
+pub async fn react<H: Handler, T: Transaction<H>>(
     transaction: &mut T,
     deciding: &Deciding<'_, H>,
     handled: &[(Place, &Received<H::Event>)],
@@ -318,6 +323,7 @@ impl<E: kernel::Event> Slice<'_, E> {
             record: name,
             parking,
             attempts: self.attempts,
+            stamped_at: raw.stamped_at(),
         }
     }
 }

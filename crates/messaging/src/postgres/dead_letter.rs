@@ -42,8 +42,8 @@ pub async fn insert(
 ) -> Result<(), StoreError> {
     sqlx::query(
         r#"INSERT INTO messaging.dead_letter
-               (topic, partition, "offset", key, value, headers, event_id, record, kind, reason, attempts, parked_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+               (topic, partition, "offset", key, value, headers, event_id, record, kind, reason, attempts, parked_at, stamped_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
            ON CONFLICT (topic, partition, "offset") DO NOTHING"#,
     )
     .bind(letter.topic)
@@ -58,6 +58,7 @@ pub async fn insert(
     .bind(letter.parking.reason.replace('\0', "\u{fffd}")) // Postgres takes no NUL
     .bind(i32::try_from(letter.attempts).unwrap_or(i32::MAX))
     .bind(OffsetDateTime::from(now))
+    .bind(letter.stamped_at.map(OffsetDateTime::from))
     .execute(connection)
     .await
     .map_err(StoreError::doing("park a record"))?;

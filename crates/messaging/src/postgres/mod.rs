@@ -1,10 +1,12 @@
 //! The rules of delivery that live in SQL: unsent rows, leases, positions, inbox, parking, claims.
 
+pub mod action;
 pub mod dead_letter;
 mod error;
 pub mod inbox;
 pub mod intent;
 pub mod lease;
+mod letters;
 pub mod outbox;
 pub mod position;
 mod session;

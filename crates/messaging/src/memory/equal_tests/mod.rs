@@ -27,7 +27,7 @@ const START: i64 = 1_767_225_600_000_000;
 /// As the admin: a service may not, and the ids begin at 1 again.
 const EMPTY: &str = "
     TRUNCATE messaging.position, messaging.inbox, messaging.outbox, messaging.intent, messaging.dead_letter,
-        messaging.relay_instance RESTART IDENTITY;
+        messaging.dead_letter_action, messaging.dead_letter_step, messaging.relay_instance RESTART IDENTITY;
     UPDATE messaging.relay_lease SET owner = NULL, until = '-infinity'";
 
 /// Of these only the state tells.

@@ -125,6 +125,7 @@ impl Letter {
             key: self.key.as_deref(),
             value: None,
             headers: serde_json::json!([]),
+            stamped_at: None,
             event_id: None,
             record: None,
             parking: &self.parking,

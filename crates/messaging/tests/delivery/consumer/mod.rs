@@ -6,6 +6,7 @@ mod headers;
 mod keys;
 mod outages;
 mod poison;
+mod redrive;
 mod schemas;
 mod stopping;
 mod together;

@@ -40,6 +40,7 @@ struct Seen {
     calls: Vec<Call>,
     called_at: Vec<Instant>,
     unsaved: u32,
+    healed: bool,
 }
 
 /// A call as the outside saw it, or what came of it.
@@ -73,6 +74,11 @@ impl Reader {
     /// Notes as they were decoded, in the order they were decided.
     pub fn notes(&self) -> Vec<Noted> {
         self.seen().notes.clone()
+    }
+
+    /// What it could not take because it was sick it takes from now on, as a build without the mistake does.
+    pub fn heal(&self) {
+        self.seen().healed = true;
     }
 
     pub fn calls(&self) -> Vec<Call> {
@@ -149,6 +155,7 @@ impl Handler for Reader {
         tally.notes += 1;
         effects.publish(ids, &mut tally.echoes, Note::Echoed(Numbered { key: key.clone(), number }));
         match noted.mood.split_once(':').unwrap_or((&noted.mood, "")) {
+            ("sick", _) if !self.seen().healed => return Err(Refused("not well".into())),
             ("refuse", _) => return Err(Refused("as asked".into())),
             ("panic", _) => panic!("as asked"),
             ("fault", _) => loaded.fault = true,

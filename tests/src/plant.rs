@@ -6,14 +6,20 @@ use kernel::clock::{SystemClock, SystemIds};
 use kernel::{Body, Clock as _, DecodeError, EncodeError, Event as _, EventId, Ids as _};
 use messaging::{Cause, Effects, Outbox, Outgoing};
 use sqlx::Connection as _;
-use system_tests::Shop;
+
+use crate::Shop;
 
 /// A body under the name of an event and a key that need not be its own.
 #[derive(Clone, Debug)]
+#[must_use = "it is not planted yet"]
 pub struct Planted {
+    /// Of the record.
     pub name: &'static str,
+    /// Where it goes.
     pub topic: &'static str,
+    /// Under which key.
     pub key: String,
+    /// What it says.
     pub body: Body,
 }
 
@@ -21,7 +27,12 @@ impl Planted {
     /// As it should be.
     pub fn good(event: impl Into<Event>) -> Self {
         let event = event.into();
-        Self { name: event.name(), topic: event.topic(), key: event.key(), body: event.encode().unwrap() }
+        Self {
+            name: event.name(),
+            topic: event.topic(),
+            key: event.key(),
+            body: event.encode().expect("it can be written"),
+        }
     }
 
     /// With the number `to` where `from` is.
@@ -53,10 +64,10 @@ fn varint(number: i64) -> Vec<u8> {
     let mut rest = ((number << 1) ^ (number >> 63)).cast_unsigned();
     let mut bytes = Vec::new();
     while rest > 0x7f {
-        bytes.push(u8::try_from(rest & 0x7f).unwrap() | 0x80);
+        bytes.push(u8::try_from(rest & 0x7f).expect("seven bits") | 0x80);
         rest >>= 7;
     }
-    bytes.push(u8::try_from(rest).unwrap());
+    bytes.push(u8::try_from(rest).expect("seven bits"));
     bytes
 }
 
@@ -66,10 +77,13 @@ pub async fn plant(shop: &Shop, program: Program, planted: &[Planted]) {
         planted.iter().map(|one| Outgoing { id: EventId(SystemIds.next()), sequence: 2, event: one.clone() });
     let effects = Effects { events: events.collect(), intents: Vec::new(), ignored: None };
     let mut connection = shop.connect(program).await;
-    let mut transaction = connection.begin().await.unwrap();
+    let mut transaction = connection.begin().await.expect("its database answers");
     let outbox = Outbox::of(program.name());
-    let _unsent = outbox.write(&mut transaction, effects, Cause::default(), SystemClock.now()).await.unwrap();
-    transaction.commit().await.unwrap();
+    let _unsent = outbox
+        .write(&mut transaction, effects, Cause::default(), SystemClock.now())
+        .await
+        .expect("it is written");
+    transaction.commit().await.expect("it is committed");
 }
 
 /// It is only written; who reads it knows the catalogue.

@@ -1,0 +1,133 @@
+//! Parked records that somebody asked to be handled again: whose turn it is, and what one that stays does to those behind it.
+
+use std::collections::BTreeMap;
+
+use super::batch::{Content, Record};
+use super::consumer::Parking;
+
+/// A parked record, as it was in the log.
+#[derive(Clone, Debug)]
+pub struct Letter<E> {
+    /// Its number among the dead letters.
+    pub id: i64,
+    /// Without prefix.
+    pub topic: String,
+    /// Its number.
+    pub partition: i32,
+    /// What it says today: a later build may know it.
+    pub record: Record<E>,
+}
+
+/// What is to become of a letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Handled, unless the inbox knows it.
+    Handle,
+    /// Passed over, as in the log: an event this build does not know.
+    Pass,
+    /// Parked as before, for this reason.
+    Stay(Parking),
+    /// Parked as before: the record at this offset is ahead of it in its key.
+    Behind(i64),
+}
+
+/// A key in its topic and partition.
+pub type At = (String, i32, Vec<u8>);
+
+/// The first parked record of a key that is not among those at hand.
+pub type Ahead = BTreeMap<At, i64>;
+
+/// Says whose turn it is, of letters in the order of the log. The first stays when `first` says why. What is behind a
+/// record that is parked, asked for or not, waits: a key's records never overtake each other.
+pub fn turns<'a, E: 'a>(
+    letters: impl IntoIterator<Item = &'a Letter<E>>,
+    mut ahead: Ahead,
+    first: Option<&Parking>,
+) -> Vec<Turn> {
+    let mut turns = Vec::new();
+    for (index, letter) in letters.into_iter().enumerate() {
+        let offset = letter.record.offset;
+        let at = letter.record.key.clone().map(|key| (letter.topic.clone(), letter.partition, key));
+        let before = at.as_ref().and_then(|at| ahead.get(at)).filter(|before| **before < offset);
+        let turn = match (before, first.filter(|_| index == 0), &letter.record.content) {
+            (Some(before), _, _) => Turn::Behind(*before),
+            (None, Some(parking), _) => Turn::Stay(parking.clone()),
+            (None, None, Content::Undecodable(reason)) => Turn::Stay(Parking::undecodable(reason.clone())),
+            (None, None, Content::Unknown(_)) => Turn::Pass,
+            (None, None, Content::Event(_)) => Turn::Handle,
+        };
+        if let (Turn::Stay(_), Some(at)) = (&turn, at) {
+            let first = ahead.entry(at).or_insert(offset);
+            *first = (*first).min(offset);
+        }
+        turns.push(turn);
+    }
+    turns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::consumer::ParkedKind;
+
+    /// `?` is an event this build does not know, `!` is noise.
+    fn letter(offset: i64, key: Option<&str>, says: char) -> Letter<()> {
+        let content = match says {
+            '?' => Content::Unknown("x.y.Later".into()),
+            _ => Content::Undecodable("noise".into()),
+        };
+        let record = Record { offset, key: key.map(|key| key.as_bytes().to_vec()), content };
+        Letter { id: offset * 10, topic: "notes".into(), partition: 0, record }
+    }
+
+    fn stays() -> Turn {
+        Turn::Stay(Parking::undecodable("noise".into()))
+    }
+
+    fn ahead(key: &str, offset: i64) -> Ahead {
+        Ahead::from([(("notes".to_owned(), 0, key.as_bytes().to_vec()), offset)])
+    }
+
+    #[test]
+    fn what_is_behind_a_record_that_stays_waits_and_other_keys_go_on() {
+        let letters = [
+            letter(1, Some("a"), '!'),
+            letter(2, Some("b"), '?'),
+            letter(3, Some("a"), '?'),
+            letter(4, Some("a"), '!'),
+            letter(5, Some("b"), '?'),
+        ];
+        let wanted = [stays(), Turn::Pass, Turn::Behind(1), Turn::Behind(1), Turn::Pass];
+        assert_eq!(turns(&letters, Ahead::new(), None), wanted);
+    }
+
+    #[test]
+    fn a_parked_record_that_nobody_asked_for_holds_what_is_behind_it_but_not_what_is_before_it() {
+        let letters = [letter(1, Some("a"), '?'), letter(3, Some("a"), '?'), letter(4, Some("b"), '?')];
+        assert_eq!(turns(&letters, ahead("a", 2), None), [Turn::Pass, Turn::Behind(2), Turn::Pass]);
+        let other = [letter(3, Some("b"), '?')];
+        assert_eq!(turns(&other, ahead("a", 2), None), [Turn::Pass]);
+    }
+
+    #[test]
+    fn the_first_stays_for_the_reason_it_failed_with_and_holds_its_key() {
+        let parking = Parking { kind: ParkedKind::Refused, reason: "no".into() };
+        let letters = [letter(1, Some("a"), '?'), letter(2, Some("a"), '?'), letter(3, Some("b"), '?')];
+        let wanted = [Turn::Stay(parking.clone()), Turn::Behind(1), Turn::Pass];
+        assert_eq!(turns(&letters, Ahead::new(), Some(&parking)), wanted);
+    }
+
+    #[test]
+    fn records_without_a_key_are_behind_nothing() {
+        let letters = [letter(1, None, '!'), letter(2, None, '?')];
+        assert_eq!(turns(&letters, Ahead::new(), None), [stays(), Turn::Pass]);
+    }
+
+    #[test]
+    fn the_same_key_of_another_topic_or_partition_is_another_one() {
+        let mut others = [letter(1, Some("a"), '!'), letter(2, Some("a"), '?'), letter(3, Some("a"), '?')];
+        others[1].topic = "echoes".into();
+        others[2].partition = 1;
+        assert_eq!(turns(&others, Ahead::new(), None), [stays(), Turn::Pass, Turn::Pass]);
+    }
+}

@@ -1,0 +1,4 @@
+//! [`crate::dead_letters`] in SQL.
+
+mod ask;
+mod look;
