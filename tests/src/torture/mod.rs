@@ -1,4 +1,4 @@
-//! Real faults on real parts: each program its own process, killed, frozen, cut off, under a steady load; [`plan`] says which
+//! Real faults on real parts: each program its own process, killed, frozen, cut off, under a steady load; `plan` says which
 //! faults and how often, [`Fault`] what each is, `site` how it is done, [`run`] does them one after the other and has the outcome judged.
 
 mod crowd;
