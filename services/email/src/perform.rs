@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use events::EmailFailure;
 use kernel::Clock;
-use messaging::{Intent, Perform, Retry};
+use messaging::{Intent, Perform, Retry, StoreError};
 use metrics::{Counter, Histogram};
 use sqlx::PgPool;
 use tokio::time::Instant;
@@ -44,7 +44,10 @@ impl<M: Mailer> Perform<Email> for Sender<M> {
 
 impl<M: Mailer> Sender<M> {
     async fn send(&self, letter: &Letter, attempts: i32) -> Result<Outcome, Retry> {
-        let contact = store::contact(&self.pool, letter.customer_id).await.map_err(|error| {
+        // A connection that neither answers nor hangs up would hold the intent, and so the mail, for ever.
+        let looked_up = store::contact(&self.pool, letter.customer_id);
+        let looked_up = StoreError::in_time("look up a customer in time", looked_up);
+        let contact = looked_up.await.map_err(|error| {
             tracing::debug!(%error, "a customer could not be looked up");
             Retry { reason: "the customer cannot be looked up".to_owned(), after: None, outage: false }
         })?;
