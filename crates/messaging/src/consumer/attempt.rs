@@ -10,7 +10,6 @@ use super::committer::Share;
 use super::partition::Pending;
 use crate::core::Verdict;
 use crate::core::batch::Content;
-use crate::core::chain;
 use crate::core::consumer::{Outcome, Parking};
 use crate::core::transaction::{Deciding, Done, Failure, Place, Slice, handle};
 use crate::outbox::Cause;
@@ -40,9 +39,7 @@ pub(super) async fn run<H: Handler, R: Repository<H>>(
             batch.measure(&done, started);
             Outcome::Committed
         }
-        Err(Failure::Moved) => Outcome::Moved,
-        Err(Failure::Store(error)) => Outcome::Failed(error.verdict(), chain(&error)),
-        Err(Failure::Refused(parking)) => Outcome::Refused(parking),
+        Err(failure) => failure.outcome(),
     }
 }
 

@@ -27,7 +27,8 @@ pub(super) async fn run<H: Handler, R: Repository<H>>(consumer: &Shared<H, R>) {
     let runtime = &consumer.runtime;
     let mut failures = 0_u32;
     loop {
-        let found = match action::oldest(&runtime.pool).await {
+        let looked = StoreError::in_time("look for an action in time", action::oldest(&runtime.pool)).await;
+        let found = match looked {
             Ok(Some(action)) => carry_out(consumer, &action).await.map(|()| true),
             Ok(None) => Ok(false),
             Err(error) => Err(error),
@@ -60,7 +61,8 @@ async fn carry_out<H: Handler, R: Repository<H>>(
     loop {
         let next = core.attempt();
         let letters_max = i64::try_from(next.records_max).unwrap_or(i64::MAX);
-        let letters = action::next(&runtime.pool, action.id, letters_max).await?;
+        let letters = action::next(&runtime.pool, action.id, letters_max);
+        let letters = StoreError::in_time("read dead letters in time", letters).await?;
         if letters.is_empty() {
             let mut transaction = runtime.pool.begin().await.map_err(StoreError::doing("end an action"))?;
             let done = action::hold(&mut transaction, action.id, &[]).await?
@@ -120,9 +122,7 @@ async fn attempt<H: Handler, R: Repository<H>>(
             batch.tell(&done, &steps);
             Outcome::Committed
         }
-        Err(Failure::Moved) => Outcome::Moved,
-        Err(Failure::Store(error)) => Outcome::Failed(error.verdict(), chain(&error)),
-        Err(Failure::Refused(parking)) => Outcome::Refused(parking),
+        Err(failure) => failure.outcome(),
     }
 }
 

@@ -9,7 +9,8 @@ use kernel::{Clock, EventId, Ids, Timestamp};
 use serde_json::Value;
 
 use super::batch::{self, Content, Decisions, Fate, Record};
-use super::consumer::{ParkedKind, Parking, Position};
+use super::chain;
+use super::consumer::{Outcome, ParkedKind, Parking, Position};
 use super::record::Raw;
 use crate::outbox::{Cause, Decided, Unsent};
 use crate::{Handler, Intent, Received, StoreError, Worker};
@@ -162,6 +163,17 @@ pub enum Failure {
     Moved,
     /// The domain refused, or panicked, at a record.
     Refused(Parking),
+}
+
+impl Failure {
+    /// What a try came to that ended so.
+    pub fn outcome(self) -> Outcome {
+        match self {
+            Self::Store(error) => Outcome::Failed(error.verdict(), chain(&error)),
+            Self::Moved => Outcome::Moved,
+            Self::Refused(parking) => Outcome::Refused(parking),
+        }
+    }
 }
 
 impl From<StoreError> for Failure {
