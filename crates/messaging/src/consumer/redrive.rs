@@ -12,15 +12,15 @@ use super::attempt::ANSWER_WITHIN;
 use crate::core::Verdict;
 use crate::core::batch::Content;
 use crate::core::chain;
-use crate::core::consumer::{Next, Outcome, Parking, Partition};
-use crate::core::redrive::{Letter, Turn, turns};
+use crate::core::consumer::{Next, Outcome, Parking};
+use crate::core::redrive::{Course, Letter, Turn, turns};
 use crate::core::transaction::{Deciding, Done, Failure, Place, react};
 use crate::kafka::wire::decode;
 use crate::outbox::Cause;
 use crate::postgres::action::{self, Action, Parked, Step, StepOutcome};
 use crate::postgres::{Session, inbox};
 use crate::trace;
-use crate::{Handler, Received, Repository, StoreError, metrics};
+use crate::{Handler, Received, Repository, Runtime, StoreError, metrics};
 
 /// Runs until it is dropped. A look at a table that is nearly always empty, now and then: whoever asks can wait as long.
 pub(super) async fn run<H: Handler, R: Repository<H>>(consumer: &Shared<H, R>) {
@@ -56,36 +56,23 @@ async fn carry_out<H: Handler, R: Repository<H>>(
 ) -> Result<(), StoreError> {
     let runtime = &consumer.runtime;
     let settings = &runtime.settings;
-    // The rules of a partition: letters fail together, then one by one, then are parked again. Counted, not by offset.
-    let mut core = Partition::new(0, settings.batch_records_max, settings.attempts_max, settings.backoff());
+    let mut course = Course::new(settings.batch_records_max, settings.attempts_max, settings.backoff());
     loop {
-        let next = core.attempt();
-        let letters_max = i64::try_from(next.records_max).unwrap_or(i64::MAX);
+        let letters_max = i64::try_from(course.letters_max()).unwrap_or(i64::MAX);
         let letters = action::next(&runtime.pool, action.id, letters_max);
         let letters = StoreError::in_time("read dead letters in time", letters).await?;
-        if letters.is_empty() {
-            let mut transaction = runtime.pool.begin().await.map_err(StoreError::doing("end an action"))?;
-            let done = action::hold(&mut transaction, action.id, &[]).await?
-                && action::finish(&mut transaction, action.id).await?;
-            transaction.commit().await.map_err(StoreError::doing("end an action"))?;
-            if done {
-                let (service, action) = (runtime.service, action.id);
-                tracing::info!(service, action, "an action on dead letters is done");
-                return Ok(());
-            }
-            let still_open =
-                action::oldest(&runtime.pool).await?.is_some_and(|oldest| oldest.id == action.id);
-            if !still_open {
+        let Some(first) = letters.first() else {
+            if StoreError::in_time("end an action in time", ends(runtime, action.id)).await? {
                 return Ok(());
             }
             tokio::time::sleep(settings.backoff().base).await;
             continue;
-        }
+        };
         let count = letters.len();
-        let outcome = attempt(consumer, action, letters, next.park, core.attempts()).await;
-        let end = core.next_offset() + i64::try_from(count).unwrap_or(i64::MAX);
+        let (park, attempts) = course.begin_with(first.id);
+        let outcome = attempt(consumer, action, letters, park, attempts).await;
         let jitter = rand::rngs::ThreadRng::default().random_range(0.0..=1.0);
-        match core.tried(count, end, outcome, jitter) {
+        match course.came_to(count, outcome, jitter) {
             Next::Go => {}
             Next::Wait(wait) => {
                 metrics::count_by(metrics::RETRIES, runtime.service, "loop", "consumer", 1);
@@ -95,6 +82,21 @@ async fn carry_out<H: Handler, R: Repository<H>>(
             Next::Reload => tokio::time::sleep(settings.backoff().base).await,
         }
     }
+}
+
+/// Ends an action of which no letter is left, unless more came behind or another instance is at it. True when it is over,
+/// whoever ended it.
+async fn ends(runtime: &Runtime, action: i64) -> Result<bool, StoreError> {
+    let mut transaction =
+        runtime.pool.begin().await.map_err(StoreError::doing("begin the end of an action"))?;
+    let done = action::hold(&mut transaction, action, &[]).await?
+        && action::finish(&mut transaction, action).await?;
+    transaction.commit().await.map_err(StoreError::doing("end an action"))?;
+    if done {
+        tracing::info!(service = runtime.service, action, "an action on dead letters is done");
+        return Ok(true);
+    }
+    Ok(action::oldest(&runtime.pool).await?.is_none_or(|oldest| oldest.id != action))
 }
 
 async fn attempt<H: Handler, R: Repository<H>>(

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::Backoff;
 use super::batch::{Content, Record};
-use super::consumer::Parking;
+use super::consumer::{Attempt, Next, Outcome, Parking, Partition};
 
 /// A parked record, as it was in the log.
 #[derive(Clone, Debug)]
@@ -65,10 +66,99 @@ pub fn turns<'a, E: 'a>(
     turns
 }
 
+/// How the letters of an action are tried: by the rules of a partition, in which letters are counted instead of offsets. They
+/// fail together, then one by one; one that fails alone is parked again.
+///
+/// Another instance may be at the same action. What a try of this one came to is held against the letter it was about, and
+/// forgotten when that is not the first any more.
+#[derive(Clone, Debug)]
+pub struct Course {
+    rules: Partition,
+    begin: Partition,
+    /// The first letter of the last try, unless that was committed.
+    tried: Option<i64>,
+}
+
+impl Course {
+    /// Of an action that begins, or goes on after a restart.
+    pub fn new(letters_max: usize, attempts_max: u32, backoff: Backoff) -> Self {
+        let begin = Partition::new(0, letters_max, attempts_max, backoff);
+        Self { rules: begin.clone(), begin, tried: None }
+    }
+
+    /// As many letters are to be tried next, at most.
+    pub fn letters_max(&self) -> usize {
+        self.rules.attempt().records_max
+    }
+
+    /// The next try begins with this letter. Why that one is to be parked, when it is, and how often it was tried.
+    pub fn begin_with(&mut self, first: i64) -> (Option<Parking>, u32) {
+        if self.tried.is_some_and(|tried| tried != first) {
+            self.rules = self.begin.clone();
+        }
+        self.tried = Some(first);
+        let Attempt { park, .. } = self.rules.attempt();
+        (park, self.rules.attempts())
+    }
+
+    /// Takes in what a try of so many letters came to.
+    pub fn came_to(&mut self, letters: usize, outcome: Outcome, jitter: f64) -> Next {
+        if outcome == Outcome::Committed {
+            self.tried = None;
+        }
+        let end = self.rules.next_offset() + i64::try_from(letters).unwrap_or(i64::MAX);
+        self.rules.tried(letters, end, outcome, jitter)
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::core::Verdict;
     use crate::core::consumer::ParkedKind;
+
+    fn course() -> Course {
+        Course::new(50, 3, Backoff { base: Duration::from_millis(10), cap: Duration::from_millis(40) })
+    }
+
+    fn refused() -> Parking {
+        Parking { kind: ParkedKind::Refused, reason: "no".into() }
+    }
+
+    #[test]
+    fn letters_that_fail_together_are_tried_one_by_one_and_the_one_that_fails_is_parked() {
+        let mut course = course();
+        assert_eq!((course.letters_max(), course.begin_with(7)), (50, (None, 1)));
+        assert_eq!(course.came_to(3, Outcome::Refused(refused()), 1.0), Next::Go);
+        assert_eq!((course.letters_max(), course.begin_with(7)), (1, (None, 1)));
+        course.came_to(1, Outcome::Committed, 1.0);
+        assert_eq!((course.letters_max(), course.begin_with(8)), (1, (None, 1)));
+        course.came_to(1, Outcome::Refused(refused()), 1.0);
+        assert_eq!((course.letters_max(), course.begin_with(8)), (1, (Some(refused()), 1)));
+        course.came_to(1, Outcome::Committed, 1.0);
+        assert_eq!((course.letters_max(), course.begin_with(9)), (1, (None, 1)));
+        course.came_to(1, Outcome::Committed, 1.0);
+        assert_eq!(course.letters_max(), 50, "past those that failed together");
+    }
+
+    #[test]
+    fn what_one_letter_failed_with_is_not_held_against_the_next_when_another_instance_settled_it() {
+        let mut course = course();
+        course.begin_with(7);
+        course.came_to(1, Outcome::Refused(refused()), 1.0);
+        course.begin_with(7);
+        course.came_to(1, Outcome::Moved, 1.0); // the other one is at it, and parks it
+        assert_eq!(course.begin_with(8), (None, 1));
+
+        let fault = || Outcome::Failed(Verdict::Fault, "broken".into());
+        course.came_to(1, fault(), 1.0);
+        course.begin_with(8);
+        course.came_to(1, fault(), 1.0);
+        assert_eq!(course.begin_with(8), (None, 2));
+        assert_eq!(course.begin_with(9), (None, 1), "nor are its tries counted");
+    }
 
     /// `?` is an event this build does not know, `!` is noise.
     fn letter(offset: i64, key: Option<&str>, says: char) -> Letter<()> {

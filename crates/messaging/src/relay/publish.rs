@@ -151,8 +151,12 @@ pub async fn schema_id<E: Event>(
     let text = if let Some(text) = ours {
         text.to_owned()
     } else {
-        let mut connection = runtime.pool.acquire().await.map_err(StoreError::doing("connect"))?;
-        writer_schema(&mut connection, &row.fingerprint).await?.ok_or(PublishError::LostSchema(row.id))?
+        let written_with = async {
+            let mut connection = runtime.pool.acquire().await.map_err(StoreError::doing("connect"))?;
+            writer_schema(&mut connection, &row.fingerprint).await
+        };
+        let found = StoreError::in_time("look up a writer's schema in time", written_with).await?;
+        found.ok_or(PublishError::LostSchema(row.id))?
     };
     Ok(Some(registry.id_of(&row.record, &row.fingerprint, &text).await?))
 }

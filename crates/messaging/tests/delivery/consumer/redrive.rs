@@ -196,6 +196,46 @@ async fn a_letter_at_which_the_service_panics_stays_and_the_others_are_redriven(
 }
 
 #[tokio::test]
+async fn a_redrive_whose_service_is_killed_in_it_is_done_once_by_the_next() {
+    let world = World::new(1).await;
+    let reader = world.reader().await;
+    world.pen_notes([moody("a", 1, "sick"), note("a", 2), moody("b", 1, "sick")]).await;
+    let doomed = reader.start(Loops::Consumer).await;
+    reader.until_parked(3).await;
+    reader.reader.heal();
+    let lock = reader.lock_effects().await;
+    let action = letters(&reader).ask(&wish(What::Redrive, Filter::default())).await.unwrap().action.unwrap();
+    reader.until_locked().await;
+    doomed.kill().await;
+    lock.rollback().await.unwrap();
+    let instance = reader.start(Loops::Consumer).await;
+    let progress = done(&reader, action).await;
+    assert_eq!((progress.redriven, progress.failed, progress.behind), (3, 0, 0), "{progress:?}");
+    assert_eq!(by_key(&reader.effects().await), numbers(&[("a", &[1, 2]), ("b", &[1])]));
+    instance.stop().await;
+}
+
+#[tokio::test]
+async fn two_instances_at_one_redrive_hold_against_a_letter_only_what_it_failed_with_itself() {
+    let world = World::new(1).await;
+    let reader = world.reader().await;
+    let keys: Vec<String> = (0..40).map(|key| format!("key-{key}")).collect();
+    let mood = |index: usize| if index.is_multiple_of(2) { "refuse" } else { "sick" };
+    world.pen_notes(keys.iter().enumerate().map(|(index, key)| moody(key, 1, mood(index)))).await;
+    let first = reader.start(Loops::Consumer).await;
+    reader.until_parked(40).await;
+    reader.reader.heal();
+    let second = reader.start(Loops::Consumer).await;
+    let progress = asked(&reader, wish(What::Redrive, Filter::default())).await;
+    assert_eq!((progress.redriven, progress.failed, progress.behind), (20, 20, 0), "{progress:?}");
+    let refused = letters(&reader).list(&Filter::default()).await.unwrap();
+    assert!(refused.iter().all(|letter| letter.kind == "refused"), "{refused:?}");
+    assert_eq!(reader.effects().await.len(), 20);
+    first.stop().await;
+    second.stop().await;
+}
+
+#[tokio::test]
 async fn who_did_what_with_a_letter_and_why_is_kept() {
     let world = World::new(1).await;
     let reader = world.reader().await;
