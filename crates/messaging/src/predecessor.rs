@@ -16,6 +16,8 @@ use crate::{Runtime, StoreError};
 
 /// We are in the group within this long, or the session of the dead is over by itself.
 const JOINED_WITHIN: Duration = Duration::from_secs(5);
+/// For the few questions to a broker that are to be asked here.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// What was held in the database.
@@ -65,6 +67,27 @@ pub(crate) async fn replace_in_group(runtime: &Runtime) {
         Ok(Err(error)) => tracing::debug!(service, %error, "a dead member may still be in the group"),
         Err(_) => tracing::debug!(service, "not in the group yet"),
     }
+}
+
+/// Lets this instance leave the group, once the broker answers. The client has given its session up and joins as a new member; while
+/// the broker was away nobody's session ran out there, so it would wait for the former member before it shares out anything. Who has
+/// joined already joins once more.
+pub(crate) async fn leave_lost_session(runtime: Runtime) {
+    while !matches!(timeout(ANSWER_WITHIN, left(&runtime)).await, Ok(Ok(()))) {
+        sleep(LOOK_EVERY).await;
+    }
+    tracing::debug!(service = runtime.service, "left a session that was lost");
+}
+
+async fn left(runtime: &Runtime) -> std::io::Result<()> {
+    let group = runtime.settings.topic(runtime.service);
+    let mut coordinator = Coordinator::of(&runtime.settings.kafka_bootstrap, &group).await?;
+    for member in coordinator.members().await? {
+        if member.client_id == runtime.instance {
+            coordinator.leave(&member).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn replaced(runtime: &Runtime, family: &str) -> std::io::Result<usize> {

@@ -20,6 +20,9 @@ struct Cli {
     /// Only blocks whose name contains this
     #[arg(long, default_value = "")]
     only: String,
+    /// Of these only faults that say this in the table
+    #[arg(long, default_value = "")]
+    fault: String,
     /// The short matrix of `make test`
     #[arg(long)]
     short: bool,
@@ -69,7 +72,10 @@ async fn torture(cli: &Cli) -> anyhow::Result<bool> {
     if cli.short {
         blocks = [short_points(), short_parts()].into_iter().chain(last(0)).collect();
     }
-    blocks.retain(|block| block.name.contains(&cli.only));
+    for block in &mut blocks {
+        block.faults.retain(|fault| fault.row().contains(&cli.fault));
+    }
+    blocks.retain(|block| block.name.contains(&cli.only) && !block.faults.is_empty());
     let dir = cli.dir.join("stores");
     let settings = Settings { dir, rate: cli.rate, state: Some(state), say: |line| println!("{line}") };
     let all = run(&mut Ground::Own(&mut stack), &blocks, &settings).await;
@@ -80,7 +86,7 @@ async fn torture(cli: &Cli) -> anyhow::Result<bool> {
     if let Some(out) = &cli.out {
         std::fs::write(out, &table)?;
     }
-    if cli.short || !cli.only.is_empty() {
+    if cli.short || !cli.only.is_empty() || !cli.fault.is_empty() {
         return Ok(all.iter().all(Done::is_good));
     }
     let missed = missed(&all);

@@ -1,7 +1,7 @@
 //! One try of a batch: position, inbox, decisions, outbox and parking in one transaction.
 
 use std::panic::AssertUnwindSafe;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::FutureExt as _;
 
@@ -13,11 +13,8 @@ use crate::core::batch::Content;
 use crate::core::consumer::{Outcome, Parking};
 use crate::core::transaction::{Deciding, Done, Failure, Place, Slice, handle};
 use crate::outbox::Cause;
-use crate::postgres::Session;
+use crate::postgres::{ANSWER_WITHIN, Session};
 use crate::{FailPoint, Handler, Received, Repository, StoreError, metrics};
-
-/// A database that neither answers nor hangs up. Should the commit have come through, the next try finds the position moved.
-pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Tries it.
 pub(super) async fn run<H: Handler, R: Repository<H>>(

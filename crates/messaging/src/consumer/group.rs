@@ -18,6 +18,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, error::TrySendError};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Shared;
 use super::lag::{Lags, Mark};
@@ -29,7 +30,7 @@ use crate::core::panic;
 use crate::core::record::Raw;
 use crate::kafka::client::{Listener, Rebalance};
 use crate::kafka::wire;
-use crate::{Handler, Part, Repository, metrics};
+use crate::{Handler, Part, Repository, metrics, predecessor};
 
 type Told = (At, Ended);
 
@@ -57,6 +58,8 @@ pub struct Group<H: Handler, R> {
     refused: Refused,
     /// Tells of topics that do not exist.
     missing: Option<JoinHandle<()>>,
+    /// Lets a former session of ours end, until we are in the group again.
+    leaving: Option<AbortOnDropHandle<()>>,
     drained: FuturesUnordered<Pin<Box<dyn Future<Output = At> + Send>>>,
     ended: (mpsc::Sender<Told>, mpsc::Receiver<Told>),
 }
@@ -84,6 +87,7 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
             reading: HashMap::new(),
             beginning: HashMap::new(),
             missing: None,
+            leaving: None,
             drained: FuturesUnordered::new(),
             ended: mpsc::channel(1_000),
         }
@@ -124,22 +128,30 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
         match rebalance {
             Rebalance::Assign(partitions) => {
                 metrics::count(metrics::REBALANCES, self.shared.runtime.service, 1);
+                self.leaving = None;
                 // Answered at once with nothing: each partition is assigned when its place in the log is known.
                 self.report(self.consumer.incremental_assign(&TopicPartitionList::new()));
                 for at in partitions {
                     self.find_begin(at);
                 }
             }
-            Rebalance::Revoke(partitions) => {
-                for at in &partitions {
-                    if let Some(task) = self.beginning.remove(at) {
-                        task.abort();
-                    }
-                    self.refused.remove(at);
-                }
-                self.commit_after_stop(partitions).await;
+            Rebalance::Revoke(partitions) => self.give_up(partitions).await,
+            Rebalance::Lose(partitions) => {
+                let left = predecessor::leave_lost_session(self.shared.runtime.clone());
+                self.leaving = Some(AbortOnDropHandle::new(tokio::spawn(left)));
+                self.give_up(partitions).await;
             }
         }
+    }
+
+    async fn give_up(&mut self, partitions: Vec<At>) {
+        for at in &partitions {
+            if let Some(task) = self.beginning.remove(at) {
+                task.abort();
+            }
+            self.refused.remove(at);
+        }
+        self.commit_after_stop(partitions).await;
     }
 
     fn find_begin(&mut self, at: At) {

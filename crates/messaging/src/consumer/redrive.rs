@@ -8,7 +8,6 @@ use futures::FutureExt as _;
 use rand::RngExt as _;
 
 use super::Shared;
-use super::attempt::ANSWER_WITHIN;
 use crate::core::Verdict;
 use crate::core::batch::Content;
 use crate::core::chain;
@@ -18,7 +17,7 @@ use crate::core::transaction::{Deciding, Done, Failure, Place, react};
 use crate::kafka::wire::decode;
 use crate::outbox::Cause;
 use crate::postgres::action::{self, Action, Parked, Step, StepOutcome};
-use crate::postgres::{Session, inbox};
+use crate::postgres::{ANSWER_WITHIN, Session, inbox};
 use crate::trace;
 use crate::{Handler, Received, Repository, Runtime, StoreError, metrics};
 

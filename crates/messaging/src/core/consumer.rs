@@ -137,8 +137,9 @@ pub struct Attempt {
 #[derive(Clone, Debug)]
 pub struct Partition {
     next: i64,
-    /// Records before this one are tried one by one.
-    isolate_until: Option<i64>,
+    /// As many records are tried at once: half as many after each try that failed for one of them, twice as many after each
+    /// that did not. So a record that fails is found in a number of tries that grows with the logarithm of the batch.
+    together: usize,
     /// Records before this one are tried without those of other partitions.
     apart_until: Option<i64>,
     failures: u32,
@@ -155,7 +156,7 @@ impl Partition {
     pub fn new(next: i64, batch_max: usize, attempts_max: u32, backoff: Backoff) -> Self {
         Self {
             next,
-            isolate_until: None,
+            together: batch_max,
             apart_until: None,
             failures: 0,
             tries: 0,
@@ -178,10 +179,9 @@ impl Partition {
 
     /// The next try.
     pub fn attempt(&self) -> Attempt {
-        let alone = self.isolate_until.is_some() || self.park.is_some();
         Attempt {
-            records_max: if alone { 1 } else { self.batch_max },
-            apart: alone || self.apart_until.is_some(),
+            records_max: if self.park.is_some() { 1 } else { self.together },
+            apart: self.together < self.batch_max || self.park.is_some() || self.apart_until.is_some(),
             park: self.park.clone(),
         }
     }
@@ -198,6 +198,9 @@ impl Partition {
         }
         match outcome {
             Outcome::Committed => {
+                if self.park.is_none() {
+                    self.together = self.together.saturating_mul(2).min(self.batch_max);
+                }
                 self.moved_to(end);
                 Next::Go
             }
@@ -209,7 +212,7 @@ impl Partition {
                 self.wait(jitter)
             }
             Outcome::Failed(Verdict::Fault, _) | Outcome::Refused(_) if records > 1 => {
-                self.isolate_until = Some(end); // one by one, to find the record it is about
+                self.together = records / 2;
                 Next::Go
             }
             Outcome::Refused(parking) => {
@@ -238,7 +241,6 @@ impl Partition {
         self.failures = 0;
         self.tries = 0;
         self.park = None;
-        self.isolate_until = self.isolate_until.filter(|&end| next < end);
         self.apart_until = self.apart_until.filter(|&end| next < end);
     }
 }
@@ -271,17 +273,44 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_in_a_batch_is_found_one_by_one_and_only_that_record_is_parked() {
+    fn a_refusal_in_a_batch_is_found_by_halving_and_only_that_record_is_parked() {
         let mut partition = partition();
-        assert_eq!(partition.tried(50, 150, Outcome::Refused(refused()), 1.0), Next::Go);
+        assert_eq!(partition.tried(3, 103, Outcome::Refused(refused()), 1.0), Next::Go);
         assert_eq!(partition.attempt(), Attempt { records_max: 1, apart: true, park: None });
         partition.tried(1, 101, Outcome::Committed, 1.0);
+        assert_eq!(partition.tried(2, 103, Outcome::Refused(refused()), 1.0), Next::Go);
         partition.tried(1, 102, Outcome::Refused(refused()), 1.0);
         assert_eq!(partition.attempt(), Attempt { records_max: 1, apart: true, park: Some(refused()) });
         partition.tried(1, 102, Outcome::Committed, 1.0);
         assert_eq!(partition.attempt(), Attempt { records_max: 1, apart: true, park: None });
-        partition.tried(1, 150, Outcome::Committed, 1.0);
-        assert_eq!(partition.attempt().records_max, 50, "past the batch it failed in, batches again");
+        partition.tried(1, 103, Outcome::Committed, 1.0);
+        assert_eq!(partition.attempt(), Attempt { records_max: 2, apart: true, park: None });
+    }
+
+    /// How many tries it takes to get past `records` records of which the domain refuses those for which `bad` holds.
+    fn tries(records: i64, bad: impl Fn(i64) -> bool) -> usize {
+        let backoff = Backoff { base: Duration::from_millis(10), cap: Duration::from_millis(40) };
+        let mut partition = Partition::new(0, 500, 3, backoff);
+        for tries in 0..10_000 {
+            let begin = partition.next_offset();
+            if begin == records {
+                return tries;
+            }
+            let Attempt { records_max, park, .. } = partition.attempt();
+            let end = records.min(begin + i64::try_from(records_max).unwrap());
+            let refuses = park.is_none() && (begin..end).any(&bad);
+            let outcome = if refuses { Outcome::Refused(refused()) } else { Outcome::Committed };
+            partition.tried(usize::try_from(end - begin).unwrap(), end, outcome, 1.0);
+        }
+        panic!("never past them")
+    }
+
+    #[test]
+    fn one_bad_record_among_500_costs_few_tries_wherever_it_is_and_500_of_them_two_each() {
+        let worst = (0..500).map(|offset| tries(500, |at| at == offset)).max().unwrap();
+        assert!(worst <= 4 * 9, "{worst}: 500 is halved nine times");
+        let all = tries(500, |_| true);
+        assert!(all <= 2 * 500 + 10, "{all}");
     }
 
     #[test]

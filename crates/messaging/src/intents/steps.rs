@@ -14,13 +14,10 @@ use crate::core::chain;
 use crate::core::transaction::{Deciding, conclude};
 use crate::core::{Verdict, panic};
 use crate::outbox::{Cause, Unsent};
-use crate::postgres::{Session, intent};
+use crate::postgres::{ANSWER_WITHIN, Session, intent};
 use crate::{
     FailPoint, Intent, Perform, Repository, Retry, Runtime, StoreError, TraceContext, Worker, metrics,
 };
-
-/// A database that neither answers nor hangs up.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// What the steps share.
 pub(super) struct Shared<W, R, P> {

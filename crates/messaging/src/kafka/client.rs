@@ -24,6 +24,8 @@ pub enum Rebalance {
     Assign(Vec<(String, i32)>),
     /// Not to be read any more.
     Revoke(Vec<(String, i32)>),
+    /// Not to be read any more: the group did not hear from this member in time, or the member not from the group.
+    Lose(Vec<(String, i32)>),
 }
 
 /// What clients report is known under this name: the next one takes back what a dead one said.
@@ -124,7 +126,11 @@ impl ConsumerContext for Listener {
             }
             return;
         }
-        let rebalance = if revoke { Rebalance::Revoke(list) } else { Rebalance::Assign(list) };
+        let rebalance = match revoke {
+            true if consumer.assignment_lost() => Rebalance::Lose(list),
+            true => Rebalance::Revoke(list),
+            false => Rebalance::Assign(list),
+        };
         if let Some(rebalances) = &self.rebalances {
             let _ = rebalances.send(rebalance);
         }

@@ -32,8 +32,9 @@ pub enum StoreError {
 }
 
 /// Longest that a loop waits for the database, which gives up a statement after 10 s by itself. One that neither answers nor hangs
-/// up, because its machine or the way to it is gone, must not hold a loop for ever.
-const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+/// up, because its machine or the way to it is gone, must not hold a loop for ever. Should a commit have come through, the next try finds
+/// the position moved, or the claim gone.
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 impl StoreError {
     /// For loops: what `work` comes to, or that there was no answer in time.

@@ -13,6 +13,7 @@ mod session;
 
 use std::time::Duration;
 
+pub(crate) use error::ANSWER_WITHIN;
 pub use error::StoreError;
 pub use session::Session;
 

@@ -21,8 +21,10 @@ pub use migrate::{MigrationError, migrate};
 
 /// Who waits for a connection has time to try another one.
 const IDLE_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
-/// The server gives up a statement that nobody waits for any more after 10 s; then it answers, or it is gone.
+/// A caller may hang up in the middle of a statement. The server gives that up after 10 s; then it answers, or it is gone.
 const BUSY_ANSWERS_WITHIN: Duration = Duration::from_secs(12);
+/// Loops wait longer than the server takes to give a statement up: what they gave up has no answer any more.
+const GIVEN_UP_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 /// How long a caller waits for a connection.
 const ACQUIRE_WITHIN: Duration = Duration::from_millis(1_400);
 /// A connection idle for longer is asked whether it still works before it is used.
@@ -85,8 +87,11 @@ impl Database {
         // a machine short of CPU, where proving the password takes longer than a caller waits, so would be the next.
         let running = bounded(running);
         let service = lifecycle.service();
-        let kept = |name, size| {
-            let options = pool_options(size).min_connections(size).idle_timeout(None).max_lifetime(None);
+        let kept = |name, size, released_answer_within| {
+            let options = pool_options(size, released_answer_within)
+                .min_connections(size)
+                .idle_timeout(None)
+                .max_lifetime(None);
             let options = options.after_connect(move |_, _| {
                 pools::opened(service, name).increment(1);
                 Box::pin(std::future::ready(Ok(())))
@@ -94,7 +99,8 @@ impl Database {
             options.connect_lazy_with(running.clone())
         };
         let half = args.database_pool_size / 2;
-        let (callers, loops) = (kept("callers", args.database_pool_size - half), kept("loops", half));
+        let callers = kept("callers", args.database_pool_size - half, BUSY_ANSWERS_WITHIN);
+        let loops = kept("loops", half, GIVEN_UP_ANSWERS_WITHIN);
         pools::spawn(lifecycle, [("callers", callers.clone()), ("loops", loops.clone())]);
         Ok(Self { callers, loops, migrated })
     }
@@ -136,7 +142,7 @@ impl Database {
 /// A pool as services use it, without migrations and health; for tools and tests.
 pub fn connect(url: &str, application: &str, size: u32) -> Result<PgPool, DatabaseError> {
     let options = options(url, "the database URL", application)?;
-    Ok(pool_options(size).connect_lazy_with(bounded(options)))
+    Ok(pool_options(size, BUSY_ANSWERS_WITHIN).connect_lazy_with(bounded(options)))
 }
 
 /// What a file says, without the new line that editors put at its end.
@@ -175,7 +181,7 @@ fn bounded(options: PgConnectOptions) -> PgConnectOptions {
     ])
 }
 
-fn pool_options(size: u32) -> PgPoolOptions {
+fn pool_options(size: u32, released_answer_within: Duration) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(size)
         .acquire_timeout(ACQUIRE_WITHIN)
@@ -191,8 +197,8 @@ fn pool_options(size: u32) -> PgPoolOptions {
         })
         // Whoever gave up waiting for an answer gives back a connection that may never have one. The pool would wait for it as
         // well, for ever, and be one connection smaller.
-        .after_release(|connection, _| {
-            Box::pin(async move { answers(connection, BUSY_ANSWERS_WITHIN).await.map(|()| true) })
+        .after_release(move |connection, _| {
+            Box::pin(async move { answers(connection, released_answer_within).await.map(|()| true) })
         })
 }
 
