@@ -5,16 +5,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use futures::future::try_join_all;
 use stack::{Options, Progress, Stack};
 use system_tests::torture::{
-    Done, Ground, Settings, last, long, missed, run, short_parts, short_points, table,
+    Done, Ground, Queue, Settings, last, long, missed, run, short_parts, short_points, table,
 };
 
 /// Kills and ails a store in every way there is, under load, and checks that nothing is lost. Goes on where it was interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "torture", version)]
 struct Cli {
-    /// Orders a second
+    /// Orders a second at each store
     #[arg(long, default_value_t = 160, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rate: u32,
     /// Only blocks whose name contains this
@@ -23,6 +24,9 @@ struct Cli {
     /// Of these only faults that say this in the table
     #[arg(long, default_value = "")]
     fault: String,
+    /// So many stores at a time, each on parts of its own
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=8))]
+    lanes: u32,
     /// The short matrix of `make test`
     #[arg(long)]
     short: bool,
@@ -63,11 +67,6 @@ async fn torture(cli: &Cli) -> anyhow::Result<bool> {
     if cli.anew {
         let _none = std::fs::remove_file(&state);
     }
-    let parts = cli.dir.join("parts");
-    stack::reset(&parts)?;
-    let options = Options { for_load: true, progress: Progress::Stderr, ..Options::new(&parts) };
-    let mut stack = Stack::start(options).await?;
-    storectl::schemas::push(&stack.endpoints().registry_url).await?;
     let mut blocks = long();
     if cli.short {
         blocks = [short_points(), short_parts()].into_iter().chain(last(0)).collect();
@@ -78,9 +77,9 @@ async fn torture(cli: &Cli) -> anyhow::Result<bool> {
     blocks.retain(|block| block.name.contains(&cli.only) && !block.faults.is_empty());
     let dir = cli.dir.join("stores");
     let settings = Settings { dir, rate: cli.rate, state: Some(state), say: |line| println!("{line}") };
-    let all = run(&mut Ground::Own(&mut stack), &blocks, &settings).await;
-    stack.stop().await?;
-    let all = all?;
+    let (queue, mut all) = Queue::left(blocks, &settings);
+    let lanes = (0..cli.lanes).map(|lane| on_parts(cli.dir.join(format!("parts-{lane}")), &queue, &settings));
+    all.extend(try_join_all(lanes).await?.into_iter().flatten());
     let table = table(&all);
     println!("\n{table}");
     if let Some(out) = &cli.out {
@@ -94,4 +93,15 @@ async fn torture(cli: &Cli) -> anyhow::Result<bool> {
         println!("MISSED: {what}");
     }
     Ok(missed.is_empty())
+}
+
+/// Does blocks on parts of its own until none is left.
+async fn on_parts(dir: PathBuf, queue: &Queue, settings: &Settings) -> anyhow::Result<Vec<Done>> {
+    stack::reset(&dir)?;
+    let options = Options { for_load: true, progress: Progress::Stderr, ..Options::new(&dir) };
+    let mut stack = Stack::start(options).await?;
+    storectl::schemas::push(&stack.endpoints().registry_url).await?;
+    let all = run(&mut Ground::Own(&mut stack), queue, settings).await;
+    stack.stop().await?;
+    all
 }

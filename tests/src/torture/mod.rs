@@ -21,5 +21,5 @@ pub use fleet::Fleet;
 pub use ground::Ground;
 pub use plan::{Block, last, long, short_parts, short_points};
 pub use report::{Done, Run, missed, table};
-pub use run::{Settings, run};
+pub use run::{Queue, Settings, run};
 pub use ways::Way;

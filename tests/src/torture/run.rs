@@ -1,9 +1,10 @@
 //! Does the blocks of a plan one after the other, remembers what came of each, and goes on where it was interrupted.
 
+use std::collections::VecDeque;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -37,21 +38,31 @@ pub struct Settings {
 /// As patient as the longest outage.
 const PATIENCE: Duration = Duration::from_mins(3);
 
-/// All of them, those done earlier included. Logs of blocks in which something went wrong are kept.
-pub async fn run(
-    ground: &mut Ground<'_>,
-    blocks: &[Block],
-    settings: &Settings,
-) -> anyhow::Result<Vec<Done>> {
-    let mut all = settings.state.as_deref().map(earlier).unwrap_or_default();
-    for (number, block) in blocks.iter().enumerate() {
-        if all.iter().any(|done| done.block == block.name) {
-            continue;
-        }
+/// Blocks that are still to be done, by whoever is free next.
+#[derive(Debug)]
+pub struct Queue(Mutex<VecDeque<(u64, Block)>>);
+
+impl Queue {
+    /// Those of a plan that were not done earlier, and what came of those that were.
+    pub fn left(blocks: Vec<Block>, settings: &Settings) -> (Self, Vec<Done>) {
+        let done = settings.state.as_deref().map(earlier).unwrap_or_default();
+        let left = (0..).zip(blocks).filter(|(_, block)| done.iter().all(|done| done.block != block.name));
+        (Self(Mutex::new(left.collect())), done)
+    }
+
+    fn next(&self) -> Option<(u64, Block)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+/// Does blocks until none is left. Logs of those in which something went wrong are kept.
+pub async fn run(ground: &mut Ground<'_>, queue: &Queue, settings: &Settings) -> anyhow::Result<Vec<Done>> {
+    let mut all = Vec::new();
+    while let Some((number, block)) = queue.next() {
         let dir = settings.dir.join(block.name.replace(' ', "-"));
         let _none = std::fs::remove_dir_all(&dir);
-        let mut random = StdRng::seed_from_u64(number as u64);
-        let done = one(ground, block, settings, &dir, &mut random).await;
+        let mut random = StdRng::seed_from_u64(number);
+        let done = one(ground, &block, settings, &dir, &mut random).await;
         let done = done.with_context(|| format!("block {}", block.name))?;
         if done.is_good() {
             std::fs::remove_dir_all(&dir)?;

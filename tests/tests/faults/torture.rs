@@ -2,7 +2,9 @@
 //! the short form of `make torture`.
 
 use stack::{Options, Stack};
-use system_tests::torture::{Block, Done, Ground, Settings, last, run, short_parts, short_points, table};
+use system_tests::torture::{
+    Block, Done, Ground, Queue, Settings, last, run, short_parts, short_points, table,
+};
 use testkit::Parts;
 
 /// What unoptimised programs bear beside other tests.
@@ -34,7 +36,8 @@ async fn what_is_gone_from_the_log_is_told_and_not_passed_over() {
 async fn all_in_order(ground: &mut Ground<'_>, blocks: &[Block]) -> Vec<Done> {
     let dir = std::env::temp_dir().join(format!("counterflow-{}", Parts::unique()));
     let settings = Settings { dir: dir.clone(), rate: RATE, state: None, say: |line| eprintln!("{line}") };
-    let all = run(ground, blocks, &settings).await.unwrap();
+    let (queue, _none) = Queue::left(blocks.to_vec(), &settings);
+    let all = run(ground, &queue, &settings).await.unwrap();
     let bad: Vec<_> = all.iter().filter(|done| !done.is_good()).collect();
     assert!(bad.is_empty(), "logs in {}: {bad:#?}\n{}", dir.display(), table(&all));
     let _empty = std::fs::remove_dir(&dir);
