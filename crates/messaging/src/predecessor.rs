@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::kafka::group_admin::Coordinator;
+use crate::kafka::group_admin::{Coordinator, Member};
 use crate::postgres::{intent, lease};
 use crate::{Runtime, StoreError};
 
@@ -69,33 +69,46 @@ pub(crate) async fn replace_in_group(runtime: &Runtime) {
     }
 }
 
-/// Lets this instance leave the group, once the broker answers. The client has given its session up and joins as a new member; while
-/// the broker was away nobody's session ran out there, so it would wait for the former member before it shares out anything. Who has
-/// joined already joins once more.
-pub(crate) async fn leave_lost_session(runtime: Runtime) {
-    while !matches!(timeout(ANSWER_WITHIN, left(&runtime)).await, Ok(Ok(()))) {
+/// Who this instance is in the group, which the client library does not tell; `None` when the broker does not say so soon.
+pub(crate) async fn own_member(runtime: Runtime) -> Option<Member> {
+    let asked = async {
+        loop {
+            if let Ok(Some(member)) = only_member(&runtime).await {
+                return member;
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    timeout(JOINED_WITHIN, asked).await.ok()
+}
+
+async fn only_member(runtime: &Runtime) -> std::io::Result<Option<Member>> {
+    let mut members = coordinator(runtime).await?.members().await?;
+    members.retain(|member| member.client_id == runtime.instance);
+    Ok(members.pop().filter(|_| members.is_empty()))
+}
+
+/// Lets a former member of this instance leave the group, once the broker answers. The client has given its session up and joins as
+/// another one; while the broker was away nobody's session ran out there, so it would wait for the former one before it shares
+/// anything out.
+pub(crate) async fn leave_lost_session(runtime: Runtime, former: Member) {
+    let leave = async || coordinator(&runtime).await?.leave(&former).await;
+    while !matches!(timeout(ANSWER_WITHIN, leave()).await, Ok(Ok(()))) {
         sleep(LOOK_EVERY).await;
     }
     tracing::debug!(service = runtime.service, "left a session that was lost");
 }
 
-async fn left(runtime: &Runtime) -> std::io::Result<()> {
+async fn coordinator(runtime: &Runtime) -> std::io::Result<Coordinator> {
     let group = runtime.settings.topic(runtime.service);
-    let mut coordinator = Coordinator::of(&runtime.settings.kafka_bootstrap, &group).await?;
-    for member in coordinator.members().await? {
-        if member.client_id == runtime.instance {
-            coordinator.leave(&member).await?;
-        }
-    }
-    Ok(())
+    Coordinator::of(&runtime.settings.kafka_bootstrap, &group).await
 }
 
 async fn replaced(runtime: &Runtime, family: &str) -> std::io::Result<usize> {
-    let group = runtime.settings.topic(runtime.service);
-    let mut coordinator = Coordinator::of(&runtime.settings.kafka_bootstrap, &group).await?;
+    let mut coordinator = coordinator(runtime).await?;
     loop {
         let members = coordinator.members().await?;
-        let ours = |member: &&crate::kafka::group_admin::Member| member.client_id == runtime.instance;
+        let ours = |member: &&Member| member.client_id == runtime.instance;
         if members.iter().any(|member| ours(&member)) {
             let mut left = 0;
             for dead in members.iter().filter(|one| !ours(one) && one.client_id.starts_with(family)) {

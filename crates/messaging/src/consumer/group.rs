@@ -29,8 +29,9 @@ use crate::core::consumer::{Position, Start};
 use crate::core::panic;
 use crate::core::record::Raw;
 use crate::kafka::client::{Listener, Rebalance};
+use crate::kafka::group_admin::Member;
 use crate::kafka::wire;
-use crate::{Handler, Part, Repository, metrics, predecessor};
+use crate::{Handler, Part, Repository, Runtime, metrics, predecessor};
 
 type Told = (At, Ended);
 
@@ -43,6 +44,38 @@ struct Reading {
     /// What did not fit when the partition was paused.
     overflow: Vec<Raw>,
     committed: i64,
+}
+
+/// What is known of this member's session in the group.
+enum Session {
+    None,
+    /// Joined a moment ago: who are we?
+    Joined(AbortOnDropHandle<Option<Member>>),
+    /// We are this one, until we lose the session.
+    Of(Member),
+    /// Lost: let it end, until we have another one.
+    Lost {
+        _leaves: AbortOnDropHandle<()>,
+    },
+}
+
+impl Session {
+    fn joined(runtime: &Runtime) -> Self {
+        Self::Joined(AbortOnDropHandle::new(tokio::spawn(predecessor::own_member(runtime.clone()))))
+    }
+
+    /// Resolves when it is known who we are; never when that is not asked.
+    async fn known(&mut self) -> Self {
+        let Self::Joined(asked) = self else { return std::future::pending().await };
+        asked.await.ok().flatten().map_or(Self::None, Self::Of)
+    }
+
+    /// One that nobody knows ends by itself.
+    fn lost(self, runtime: &Runtime) -> Self {
+        let Self::Of(former) = self else { return Self::None };
+        let leaves = predecessor::leave_lost_session(runtime.clone(), former);
+        Self::Lost { _leaves: AbortOnDropHandle::new(tokio::spawn(leaves)) }
+    }
 }
 
 /// One member of the group.
@@ -58,8 +91,7 @@ pub struct Group<H: Handler, R> {
     refused: Refused,
     /// Tells of topics that do not exist.
     missing: Option<JoinHandle<()>>,
-    /// Lets a former session of ours end, until we are in the group again.
-    leaving: Option<AbortOnDropHandle<()>>,
+    session: Session,
     drained: FuturesUnordered<Pin<Box<dyn Future<Output = At> + Send>>>,
     ended: (mpsc::Sender<Told>, mpsc::Receiver<Told>),
 }
@@ -87,7 +119,7 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
             reading: HashMap::new(),
             beginning: HashMap::new(),
             missing: None,
-            leaving: None,
+            session: Session::None,
             drained: FuturesUnordered::new(),
             ended: mpsc::channel(1_000),
         }
@@ -103,6 +135,7 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
                 biased;
                 () = shutdown.cancelled() => break,
                 Some(rebalance) = self.rebalances.recv() => self.rebalance(rebalance).await,
+                known = self.session.known() => self.session = known,
                 (at, found) = begun(&mut self.beginning) => self.begin(at, found),
                 Some(at) = self.drained.next() => self.resume(&at),
                 Some((at, ended)) = self.ended.1.recv() => self.begin_again(at, ended).await,
@@ -128,7 +161,7 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
         match rebalance {
             Rebalance::Assign(partitions) => {
                 metrics::count(metrics::REBALANCES, self.shared.runtime.service, 1);
-                self.leaving = None;
+                self.session = Session::joined(&self.shared.runtime);
                 // Answered at once with nothing: each partition is assigned when its place in the log is known.
                 self.report(self.consumer.incremental_assign(&TopicPartitionList::new()));
                 for at in partitions {
@@ -137,8 +170,7 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
             }
             Rebalance::Revoke(partitions) => self.give_up(partitions).await,
             Rebalance::Lose(partitions) => {
-                let left = predecessor::leave_lost_session(self.shared.runtime.clone());
-                self.leaving = Some(AbortOnDropHandle::new(tokio::spawn(left)));
+                self.session = std::mem::replace(&mut self.session, Session::None).lost(&self.shared.runtime);
                 self.give_up(partitions).await;
             }
         }

@@ -11,6 +11,7 @@ const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 const FIND_COORDINATOR: i16 = 10;
 const LEAVE_GROUP: i16 = 13;
 const DESCRIBE_GROUPS: i16 = 15;
+const UNKNOWN_MEMBER_ID: i16 = 25;
 
 /// A member as the broker knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,11 +74,14 @@ impl Coordinator {
         Ok(members)
     }
 
-    /// In the name of one that cannot say so any more.
+    /// In the name of one that cannot say so any more, whether it still is a member or not.
     pub(crate) async fn leave(&mut self, member: &Member) -> io::Result<()> {
         let request = [string(&self.group), string(&member.id)].concat();
         let answer = self.ask(LEAVE_GROUP, &request).await?;
-        Answer(&answer).no_error()
+        match Answer(&answer).i16()? {
+            UNKNOWN_MEMBER_ID => Ok(()),
+            _ => Answer(&answer).no_error(),
+        }
     }
 
     async fn ask(&mut self, api: i16, body: &[u8]) -> io::Result<Vec<u8>> {
