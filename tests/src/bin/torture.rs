@@ -24,8 +24,8 @@ struct Cli {
     /// Of these only faults that say this in the table
     #[arg(long, default_value = "")]
     fault: String,
-    /// So many stores at a time, each on parts of its own
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=8))]
+    /// So many stores at a time, each on parts of its own: as many as the machine has two cores for
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
     lanes: u32,
     /// The short matrix of `make test`
     #[arg(long)]

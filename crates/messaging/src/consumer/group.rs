@@ -305,9 +305,12 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
 
     /// Lets the batches under way finish, then gives the partitions up. Also answers the revocation when there are none.
     async fn stop(&mut self, partitions: &[At]) {
-        let mut assigned = Vec::new();
+        let (mut assigned, mut paused) = (Vec::new(), Vec::new());
         for at in partitions {
             let Some(reading) = self.reading.remove(at) else { continue };
+            if !reading.overflow.is_empty() {
+                paused.push(at.clone());
+            }
             reading.stop.cancel();
             if !reading.task.is_finished() {
                 let _ = reading.task.await;
@@ -319,6 +322,8 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
             self.lags.end(runtime.service, &runtime.settings, at);
             assigned.push(at.clone());
         }
+        // The client remembers a pause beyond the assignment: should the partition come back, nothing of it would.
+        self.report(self.consumer.resume(&list(&paused)));
         self.report(self.consumer.incremental_unassign(&list(&assigned)));
     }
 

@@ -36,6 +36,32 @@ async fn while_consumers_come_and_go_each_effect_is_once_and_in_order() {
 }
 
 #[tokio::test]
+async fn a_partition_that_was_full_when_it_was_given_away_is_read_on_when_it_comes_back() {
+    let world = World::new(2).await;
+    let reader = world.reader().await;
+    let small = || Settings { batch_records_max: 2, queue_records_max: 2, ..reader.settings.clone() };
+    let notes = |numbers: std::ops::RangeInclusive<i64>| {
+        numbers.flat_map(|number| (0..12).map(move |key| note(&format!("key-{key}"), number)))
+    };
+    let one = reader.start_with(Loops::Consumer, small()).await;
+    world.pen_notes(notes(1..=1)).await;
+    reader.until_effects(12).await;
+
+    // Nothing is handled, so both partitions are full, and paused, when one of them goes and comes back.
+    let lock = reader.lock_effects().await;
+    world.pen_notes(notes(2..=9)).await;
+    reader.until_locked().await;
+    let two = reader.start_with(Loops::Consumer, small()).await;
+    until_shared(&reader, &[&one, &two]).await;
+    two.stop().await;
+    lock.rollback().await.unwrap();
+
+    reader.until_read(NOTES, 12 * 9).await;
+    assert_once_in_order(&reader.effects().await, 12, 9);
+    one.stop().await;
+}
+
+#[tokio::test]
 async fn a_consumer_that_lost_its_partition_without_knowing_changes_nothing_when_it_wakes() {
     let world = World::new(1).await;
     let reader = world.reader().await;
