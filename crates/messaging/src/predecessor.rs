@@ -72,20 +72,17 @@ pub(crate) async fn replace_in_group(runtime: &Runtime) {
 /// Who this instance is in the group, which the client library does not tell; `None` when the broker does not say so soon.
 pub(crate) async fn own_member(runtime: Runtime) -> Option<Member> {
     let asked = async {
+        let mut coordinator = coordinator(&runtime).await?;
         loop {
-            if let Ok(Some(member)) = only_member(&runtime).await {
-                return member;
+            let mut ours = coordinator.members().await?;
+            ours.retain(|member| member.client_id == runtime.instance);
+            if let (Some(member), []) = (ours.pop(), &ours[..]) {
+                return Ok::<_, std::io::Error>(member);
             }
             sleep(LOOK_EVERY).await;
         }
     };
-    timeout(JOINED_WITHIN, asked).await.ok()
-}
-
-async fn only_member(runtime: &Runtime) -> std::io::Result<Option<Member>> {
-    let mut members = coordinator(runtime).await?.members().await?;
-    members.retain(|member| member.client_id == runtime.instance);
-    Ok(members.pop().filter(|_| members.is_empty()))
+    timeout(JOINED_WITHIN, asked).await.ok()?.ok()
 }
 
 /// Lets a former member of this instance leave the group, once the broker answers. The client has given its session up and joins as

@@ -24,7 +24,7 @@ struct Cli {
     /// Of these only faults that say this in the table
     #[arg(long, default_value = "")]
     fault: String,
-    /// So many stores at a time, each on parts of its own: as many as the machine has two cores for
+    /// So many stores at a time, each on parts of its own; two cores bear one
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
     lanes: u32,
     /// The short matrix of `make test`

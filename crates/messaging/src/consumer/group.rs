@@ -46,20 +46,19 @@ struct Reading {
     committed: i64,
 }
 
-/// What is known of this member's session in the group.
-enum Session {
-    None,
+/// What is known of this member's place in the group.
+enum Membership {
+    /// Nothing.
+    Unknown,
     /// Joined a moment ago: who are we?
     Joined(AbortOnDropHandle<Option<Member>>),
     /// We are this one, until we lose the session.
     Of(Member),
     /// Lost: let it end, until we have another one.
-    Lost {
-        _leaves: AbortOnDropHandle<()>,
-    },
+    Lost { _leaves: AbortOnDropHandle<()> },
 }
 
-impl Session {
+impl Membership {
     fn joined(runtime: &Runtime) -> Self {
         Self::Joined(AbortOnDropHandle::new(tokio::spawn(predecessor::own_member(runtime.clone()))))
     }
@@ -67,12 +66,12 @@ impl Session {
     /// Resolves when it is known who we are; never when that is not asked.
     async fn known(&mut self) -> Self {
         let Self::Joined(asked) = self else { return std::future::pending().await };
-        asked.await.ok().flatten().map_or(Self::None, Self::Of)
+        asked.await.ok().flatten().map_or(Self::Unknown, Self::Of)
     }
 
     /// One that nobody knows ends by itself.
     fn lost(self, runtime: &Runtime) -> Self {
-        let Self::Of(former) = self else { return Self::None };
+        let Self::Of(former) = self else { return Self::Unknown };
         let leaves = predecessor::leave_lost_session(runtime.clone(), former);
         Self::Lost { _leaves: AbortOnDropHandle::new(tokio::spawn(leaves)) }
     }
@@ -91,7 +90,7 @@ pub struct Group<H: Handler, R> {
     refused: Refused,
     /// Tells of topics that do not exist.
     missing: Option<JoinHandle<()>>,
-    session: Session,
+    membership: Membership,
     drained: FuturesUnordered<Pin<Box<dyn Future<Output = At> + Send>>>,
     ended: (mpsc::Sender<Told>, mpsc::Receiver<Told>),
 }
@@ -119,7 +118,7 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
             reading: HashMap::new(),
             beginning: HashMap::new(),
             missing: None,
-            session: Session::None,
+            membership: Membership::Unknown,
             drained: FuturesUnordered::new(),
             ended: mpsc::channel(1_000),
         }
@@ -135,7 +134,7 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
                 biased;
                 () = shutdown.cancelled() => break,
                 Some(rebalance) = self.rebalances.recv() => self.rebalance(rebalance).await,
-                known = self.session.known() => self.session = known,
+                known = self.membership.known() => self.membership = known,
                 (at, found) = begun(&mut self.beginning) => self.begin(at, found),
                 Some(at) = self.drained.next() => self.resume(&at),
                 Some((at, ended)) = self.ended.1.recv() => self.begin_again(at, ended).await,
@@ -161,7 +160,7 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
         match rebalance {
             Rebalance::Assign(partitions) => {
                 metrics::count(metrics::REBALANCES, self.shared.runtime.service, 1);
-                self.session = Session::joined(&self.shared.runtime);
+                self.membership = Membership::joined(&self.shared.runtime);
                 // Answered at once with nothing: each partition is assigned when its place in the log is known.
                 self.report(self.consumer.incremental_assign(&TopicPartitionList::new()));
                 for at in partitions {
@@ -170,7 +169,8 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
             }
             Rebalance::Revoke(partitions) => self.give_up(partitions).await,
             Rebalance::Lose(partitions) => {
-                self.session = std::mem::replace(&mut self.session, Session::None).lost(&self.shared.runtime);
+                self.membership =
+                    std::mem::replace(&mut self.membership, Membership::Unknown).lost(&self.shared.runtime);
                 self.give_up(partitions).await;
             }
         }
