@@ -1,13 +1,15 @@
 //! How long a poison record holds up those behind it in its partition: `cargo run --release -p system-tests --example poison`.
 //! Inventory's database refuses one order, whenever it is tried; the others of the same burst wait behind it where they share its
 //! partition. The same bursts without poison, in turns, are what it is compared with.
-#![expect(clippy::print_stdout, reason = "a program that prints what it measured")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program that prints what it measured")]
 
 use std::time::{Duration, Instant};
 
 use all::launch::Program;
 use futures::future::join_all;
-use system_tests::Shop;
+use reqwest::Url;
+use sqlx::{Connection as _, PgConnection};
+use system_tests::{Shop, open_plan};
 
 const ROUNDS: usize = 10;
 const ORDERS: usize = 200;
@@ -38,9 +40,14 @@ async fn burst(shop: &Shop, poisoned: bool) -> Vec<Duration> {
 
 #[tokio::main]
 async fn main() {
-    let shop = Shop::open().await;
-    shop.execute(Program::Inventory, REFUSE).await;
-    shop.restock("lamp", 1_000_000).await;
+    let (plan, leftovers) = open_plan().await;
+    let mut inventory = Url::parse(&plan.endpoints.postgres_admin_url).unwrap();
+    inventory.set_path(&format!("{}inventory", plan.database_prefix));
+    let shop = Shop::start(plan, leftovers).await;
+    shop.shelf("lamp", 4_900, 1_000_000).await;
+    // The service itself may not change its tables.
+    let mut admin = PgConnection::connect(inventory.as_str()).await.unwrap();
+    sqlx::raw_sql(REFUSE).execute(&mut admin).await.unwrap();
     burst(&shop, false).await;
     println!("{ORDERS} orders at once, settled within:  the half of them  all of them");
     for _ in 0..ROUNDS {
