@@ -3,19 +3,20 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Parser;
-use futures::future::try_join_all;
 use stack::{Options, Progress, Stack};
 use system_tests::torture::{
-    Done, Ground, Queue, Settings, last, long, missed, run, short_parts, short_points, table,
+    Done, Ground, Lane, Load, Queue, Settings, last, left_out, long, missed, run, short_parts, short_points,
+    table,
 };
 
 /// Kills and ails a store in every way there is, under load, and checks that nothing is lost. Goes on where it was interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "torture", version)]
 struct Cli {
-    /// Orders a second at each store
+    /// Orders a second while programs are killed; fewer while parts are restarted, or at a store beside another
     #[arg(long, default_value_t = 160, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rate: u32,
     /// Only blocks whose name contains this
@@ -24,9 +25,6 @@ struct Cli {
     /// Of these only faults that say this in the table
     #[arg(long, default_value = "")]
     fault: String,
-    /// So many stores at a time, each on parts of its own; two cores bear one
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
-    lanes: u32,
     /// The short matrix of `make test`
     #[arg(long)]
     short: bool,
@@ -69,7 +67,7 @@ async fn torture(cli: &Cli) -> anyhow::Result<bool> {
     }
     let mut blocks = long();
     if cli.short {
-        blocks = [short_points(), short_parts()].into_iter().chain(last(0)).collect();
+        blocks = [short_points(), short_parts()].into_iter().chain(last(0, Load::Full)).collect();
     }
     for block in &mut blocks {
         block.faults.retain(|fault| fault.row().contains(&cli.fault));
@@ -78,10 +76,17 @@ async fn torture(cli: &Cli) -> anyhow::Result<bool> {
     let dir = cli.dir.join("stores");
     let settings = Settings { dir, rate: cli.rate, state: Some(state), say: |line| println!("{line}") };
     let (queue, mut all) = Queue::left(blocks, &settings);
-    let lanes = (0..cli.lanes).map(|lane| on_parts(cli.dir.join(format!("parts-{lane}")), &queue, &settings));
-    all.extend(try_join_all(lanes).await?.into_iter().flatten());
+    if let Some(what) = left_out() {
+        println!("{what}");
+    }
+    let began = Instant::now();
+    let (main, beside) = tokio::try_join!(
+        on_parts(cli.dir.join("parts"), &queue, Lane::Any, &settings),
+        on_parts(cli.dir.join("parts-beside"), &queue, Lane::Light, &settings),
+    )?;
+    all.extend(main.into_iter().chain(beside));
     let table = table(&all);
-    println!("\n{table}");
+    println!("\n{table}\nThis run took {} min.", began.elapsed().as_secs().div_ceil(60));
     if let Some(out) = &cli.out {
         std::fs::write(out, &table)?;
     }
@@ -96,12 +101,12 @@ async fn torture(cli: &Cli) -> anyhow::Result<bool> {
 }
 
 /// Does blocks on parts of its own until none is left.
-async fn on_parts(dir: PathBuf, queue: &Queue, settings: &Settings) -> anyhow::Result<Vec<Done>> {
+async fn on_parts(dir: PathBuf, queue: &Queue, lane: Lane, settings: &Settings) -> anyhow::Result<Vec<Done>> {
     stack::reset(&dir)?;
     let options = Options { for_load: true, progress: Progress::Stderr, ..Options::new(&dir) };
     let mut stack = Stack::start(options).await?;
     storectl::schemas::push(&stack.endpoints().registry_url).await?;
-    let all = run(&mut Ground::Own(&mut stack), queue, settings).await;
+    let all = run(&mut Ground::Own(&mut stack), queue, lane, settings).await;
     stack.stop().await?;
     all
 }

@@ -37,6 +37,8 @@ pub enum Fault {
     KafkaRestart,
     /// Postgres is shut down at once, without a checkpoint, and comes back.
     PostgresRestart,
+    /// Every program and every part is killed at once, and started again.
+    AllKilled,
     /// The tables of a database that grow are on a disk that is full.
     DiskFull(Program),
     /// A service is started again with its clock an hour ahead.
@@ -73,6 +75,7 @@ impl Fault {
             Self::KafkaAway(seconds) => format!("Kafka away for {seconds} s, meanwhile kills"),
             Self::KafkaRestart => "Kafka killed and restarted".to_owned(),
             Self::PostgresRestart => "Postgres restarted (immediate)".to_owned(),
+            Self::AllKilled => "all killed at once".to_owned(),
             Self::DiskFull(_) => "disk of a database full".to_owned(),
             Self::ClockForward(_) => "clock 1 h forward".to_owned(),
             Self::TopicDeleted => "topic deleted and made anew: refused".to_owned(),
@@ -84,6 +87,7 @@ impl Fault {
     pub fn kills(self) -> usize {
         match self {
             Self::Kill(_) | Self::FailPoint(..) | Self::Pair(_) => 1,
+            Self::AllKilled => Program::ALL.len(),
             Self::KafkaAway(seconds) => usize::try_from(seconds / KILL_EVERY_S).unwrap_or_default(),
             _ => 0,
         }

@@ -149,14 +149,6 @@ impl Fleet {
         settings.push((name, value));
     }
 
-    /// How far ahead the clock of a program is set.
-    pub fn ahead_s(&self, program: Program) -> u64 {
-        let settings = self.settings.get(&program).into_iter().flatten();
-        let ahead =
-            settings.filter(|(name, _)| *name == "CLOCK_AHEAD_S").find_map(|(_, value)| value.parse().ok());
-        ahead.unwrap_or_default()
-    }
-
     /// A running instance.
     pub fn process(&mut self, program: Program, number: usize) -> anyhow::Result<&mut Process> {
         self.running.get_mut(&(program, number)).with_context(|| format!("{} does not run", program.name()))

@@ -15,14 +15,41 @@ pub struct Block {
     pub name: String,
     /// In this order.
     pub faults: Vec<Fault>,
+    /// How many orders are placed meanwhile.
+    pub load: Load,
+}
+
+/// How many of the orders a second of a run a store is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// All.
+    Full,
+    /// Fewer: a part that is started again takes most of a core itself.
+    Less,
+    /// So few that it can be done beside another.
+    Light,
+}
+
+impl Load {
+    /// Orders a second at a store.
+    pub fn of(self, rate: u32) -> u32 {
+        let percent = match self {
+            Self::Full => 100,
+            Self::Less => 65,
+            Self::Light => 25,
+        };
+        (rate * percent / 100).max(1)
+    }
 }
 
 /// How often each fault is done that is not a kill.
 const TIMES: usize = 10;
 /// Stores in which nothing but kills is done.
-const KILL_ROUNDS: usize = 8;
+const KILL_ROUNDS: usize = 6;
 /// `kill -9` at a random time, in each of them.
-const KILLS: usize = 25;
+const KILLS: usize = 120;
+/// Stores whose Kafka goes away again and again.
+const AWAY_ROUNDS: usize = 2;
 /// How long Kafka is away.
 const AWAY_S: u64 = 60;
 const SHORT_AWAY_S: u64 = 10;
@@ -53,22 +80,30 @@ pub fn points(program: Program) -> Vec<FailPoint> {
 
 /// What `make torture` does.
 pub fn long() -> Vec<Block> {
-    let mut blocks = Vec::new();
-    for round in 0..TIMES {
-        let points = every_point();
-        // Half of the points in each round: each of them four times in all.
-        let half = points.into_iter().skip(round % 2).step_by(2);
-        let kills = (0..KILLS).map(|kill| Fault::Kill(Program::ALL[(kill + round) % Program::ALL.len()]));
-        if round < KILL_ROUNDS {
-            blocks.push(Block {
-                name: format!("kills {round}"),
-                faults: mixed(half.collect(), kills.collect()),
-            });
-        }
-        blocks.push(Block { name: format!("parts {round}"), faults: others(round, AWAY_S) });
-        blocks.extend(last(round));
+    let kills = (0..KILL_ROUNDS).map(kills);
+    let parts = (0..TIMES).map(|round| Block {
+        name: format!("parts {round}"),
+        faults: others(round),
+        load: Load::Less,
+    });
+    let away = (0..AWAY_ROUNDS).map(|round| Block {
+        name: format!("away {round}"),
+        faults: vec![Fault::KafkaAway(AWAY_S); TIMES / AWAY_ROUNDS],
+        load: Load::Light,
+    });
+    let ends = (0..TIMES).flat_map(|round| last(round, Load::Light));
+    kills.chain(parts).chain(away).chain(ends).collect()
+}
+
+/// Half of the points, each of them at a random turn, and kills at random times.
+fn kills(round: usize) -> Block {
+    let points = every_point().into_iter().skip(round % 2).step_by(2);
+    let kills = (0..KILLS).map(|kill| Fault::Kill(Program::ALL[(kill + round) % Program::ALL.len()]));
+    Block {
+        name: format!("kills {round}"),
+        faults: mixed(points.collect(), kills.collect()),
+        load: Load::Full,
     }
-    blocks
 }
 
 /// What `make test` does to a store on parts that others use: every point once, in one of the services that come to it.
@@ -78,24 +113,26 @@ pub fn short_points() -> Block {
             SERVICES.into_iter().filter(|&program| points(program).contains(&point)).collect();
         Fault::FailPoint(programs[number % programs.len()], point)
     };
-    Block { name: "points".to_owned(), faults: FailPoint::ALL.into_iter().enumerate().map(of).collect() }
+    let faults = FailPoint::ALL.into_iter().enumerate().map(of).collect();
+    Block { name: "points".to_owned(), faults, load: Load::Full }
 }
 
 /// What it does to another, on parts of its own: each other fault once. Ways are cut by other tests as well, and a half-open one
 /// to Postgres or Kafka takes long and has tests of its own: each is here for a part or two.
 pub fn short_parts() -> Block {
-    let mut faults = others(0, SHORT_AWAY_S);
+    let mut faults = others(0);
     faults.retain(|fault| match fault {
         Fault::Cut(way) | Fault::Slow(way) | Fault::Narrow(way) => matches!(way, Way::Postgres | Way::Kafka),
         Fault::HalfOpen(way) => matches!(way, Way::Registry | Way::Gateway | Way::Smtp),
         _ => true,
     });
-    Block { name: "parts".to_owned(), faults }
+    faults.push(Fault::KafkaAway(SHORT_AWAY_S));
+    Block { name: "parts".to_owned(), faults, load: Load::Full }
 }
 
 /// Those after which a store is at its end: one each.
-pub fn last(round: usize) -> [Block; 2] {
-    let block = |name, fault| Block { name: format!("{name} {round}"), faults: vec![fault] };
+pub fn last(round: usize, load: Load) -> [Block; 2] {
+    let block = |name, fault| Block { name: format!("{name} {round}"), faults: vec![fault], load };
     [block("topic deleted", Fault::TopicDeleted), block("retention cut", Fault::RetentionCut)]
 }
 
@@ -104,8 +141,8 @@ fn every_point() -> Vec<Fault> {
     SERVICES.into_iter().flat_map(of).collect()
 }
 
-/// Each other fault, once.
-fn others(round: usize, away_s: u64) -> Vec<Fault> {
+/// Each other fault, once; but that Kafka is away.
+fn others(round: usize) -> Vec<Fault> {
     let program = SERVICES[round % SERVICES.len()];
     let mut faults = vec![Fault::Pair(program), Fault::Scale, Fault::Zombie(program)];
     for way in Way::ALL {
@@ -115,8 +152,14 @@ fn others(round: usize, away_s: u64) -> Vec<Fault> {
     if disk::is_possible() {
         faults.push(Fault::DiskFull(program));
     }
-    faults.extend([Fault::KafkaAway(away_s), Fault::ClockForward(program)]);
+    faults.extend([Fault::AllKilled, Fault::ClockForward(program)]);
     faults
+}
+
+/// What a plan on this machine does not have, and why.
+pub fn left_out() -> Option<&'static str> {
+    (!disk::is_possible())
+        .then_some("left out: a database's disk that is full; mounting a small one takes root")
 }
 
 /// One of some and one of the others, as long as there are both.
@@ -150,7 +193,8 @@ mod tests {
         let faults: Vec<Fault> = long().into_iter().flat_map(|block| block.faults).collect();
         let kills: usize = faults.iter().map(|fault| fault.kills()).sum();
         assert!(kills >= 500, "{kills}");
-        for fault in others(0, AWAY_S) {
+        let away = [Fault::KafkaAway(AWAY_S), Fault::TopicDeleted, Fault::RetentionCut];
+        for fault in others(0).into_iter().chain(away) {
             let times = faults.iter().filter(|other| other.row() == fault.row()).count();
             assert_eq!(times, TIMES, "{fault}");
         }

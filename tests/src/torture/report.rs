@@ -141,7 +141,7 @@ fn sums(all: &[Done]) -> String {
     let took = Duration::from_secs(all.iter().map(|done| done.took_s).sum());
     format!(
         "{} runs with {kills} kills, {orders} orders, {killed} of them in runs with kills; {violations} violations, \
-         {failed} failed runs; {dropped} duplicates dropped; {} min.\n",
+         {failed} failed runs; {dropped} duplicates dropped; {} min of stores.\n",
         runs().count(),
         took.as_secs().div_ceil(60),
     )

@@ -16,7 +16,7 @@ use super::crowd::Crowd;
 use super::fault::Fault;
 use super::fleet::Fleet;
 use super::ground::Ground;
-use super::plan::Block;
+use super::plan::{Block, Load};
 use super::report::{Done, Run};
 use super::site::Site;
 use super::verdict::{judge, judge_the_end};
@@ -27,7 +27,7 @@ use crate::Visit;
 pub struct Settings {
     /// Where stores, logs and the state are.
     pub dir: PathBuf,
-    /// Orders a second.
+    /// Orders a second at a store with [`Load::Full`].
     pub rate: u32,
     /// The file with a line for each block that was judged; those in it are not done again.
     pub state: Option<PathBuf>,
@@ -42,6 +42,15 @@ const PATIENCE: Duration = Duration::from_mins(3);
 #[derive(Debug)]
 pub struct Queue(Mutex<VecDeque<(u64, Block)>>);
 
+/// What somebody takes from a [`Queue`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// What is next.
+    Any,
+    /// What can be done beside others, see [`Load::Light`].
+    Light,
+}
+
 impl Queue {
     /// Those of a plan that were not done earlier, and what came of those that were.
     pub fn left(blocks: Vec<Block>, settings: &Settings) -> (Self, Vec<Done>) {
@@ -50,15 +59,23 @@ impl Queue {
         (Self(Mutex::new(left.collect())), done)
     }
 
-    fn next(&self) -> Option<(u64, Block)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    fn next(&self, lane: Lane) -> Option<(u64, Block)> {
+        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |(_, block): &(u64, Block)| lane == Lane::Any || block.load == Load::Light;
+        let next = left.iter().position(fits)?;
+        left.remove(next)
     }
 }
 
 /// Does blocks until none is left. Logs of those in which something went wrong are kept.
-pub async fn run(ground: &mut Ground<'_>, queue: &Queue, settings: &Settings) -> anyhow::Result<Vec<Done>> {
+pub async fn run(
+    ground: &mut Ground<'_>,
+    queue: &Queue,
+    lane: Lane,
+    settings: &Settings,
+) -> anyhow::Result<Vec<Done>> {
     let mut all = Vec::new();
-    while let Some((number, block)) = queue.next() {
+    while let Some((number, block)) = queue.next(lane) {
         let dir = settings.dir.join(block.name.replace(' ', "-"));
         let _none = std::fs::remove_dir_all(&dir);
         let mut random = StdRng::seed_from_u64(number);
@@ -97,7 +114,7 @@ async fn one(
     visit.register(visit.customer, "Grace Hopper").await;
     Crowd::prepare(&visit).await;
     let visit = Arc::new(visit);
-    let crowd = Crowd::come(&visit, settings.rate);
+    let crowd = Crowd::come(&visit, block.load.of(settings.rate));
     let mut runs = Vec::new();
     for (number, fault) in block.faults.iter().enumerate() {
         let (before, dropped) = (crowd.accepted(), fleet.dropped().await);
@@ -165,4 +182,23 @@ fn sentence(block: &Block, number: usize, run: &Run) -> String {
         run.fault,
         run.orders
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_works_beside_another_takes_only_what_is_light() {
+        let block =
+            |name: &str, load| (0, Block { name: name.to_owned(), faults: vec![Fault::AllKilled], load });
+        let blocks = [block("kills", Load::Full), block("parts", Load::Less), block("away", Load::Light)];
+        let queue = Queue(Mutex::new(blocks.into()));
+        let next = |lane| queue.next(lane).map(|(_, block)| block.name);
+        assert_eq!(next(Lane::Light).as_deref(), Some("away"));
+        assert_eq!(next(Lane::Light), None);
+        assert_eq!(next(Lane::Any).as_deref(), Some("kills"));
+        assert_eq!(next(Lane::Any).as_deref(), Some("parts"));
+        assert_eq!(next(Lane::Any), None);
+    }
 }

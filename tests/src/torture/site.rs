@@ -69,6 +69,7 @@ impl Site<'_, '_> {
                 self.ground.own()?.stop_immediate().await?;
                 self.back(Part::Postgres).await
             }
+            Fault::AllKilled => self.all_killed().await,
             Fault::DiskFull(program) => {
                 let retries = self.retries(program).await;
                 let disk = disk::fill(self.fleet, program).await?;
@@ -78,8 +79,7 @@ impl Site<'_, '_> {
                 self.goes_on(Instant::now()).await
             }
             Fault::ClockForward(program) => {
-                let ahead = self.fleet.ahead_s(program) + HOUR_S;
-                self.fleet.set(program, "CLOCK_AHEAD_S", ahead.to_string());
+                self.fleet.set(program, "CLOCK_AHEAD_S", HOUR_S.to_string());
                 self.kill(program).await
             }
             Fault::TopicDeleted => topic_deleted(self.fleet).await,
@@ -181,6 +181,23 @@ impl Site<'_, '_> {
         }
         self.fleet.way(Way::Kafka).open();
         self.goes_on(Instant::now()).await
+    }
+
+    async fn all_killed(&mut self) -> anyhow::Result<Duration> {
+        for program in Program::ALL {
+            self.fleet.kill(program, 0).await?;
+        }
+        for part in Part::ALL {
+            self.ground.own()?.kill(part).await?;
+        }
+        for part in [Part::Postgres, Part::Kafka, Part::Registry] {
+            self.ground.own()?.restart(part).await?;
+        }
+        let at = Instant::now();
+        for program in Program::ALL {
+            self.fleet.start(program, 0, &[])?;
+        }
+        self.goes_on(at).await
     }
 
     async fn retries(&self, program: Program) -> u64 {

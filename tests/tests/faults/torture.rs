@@ -3,7 +3,7 @@
 
 use stack::{Options, Stack};
 use system_tests::torture::{
-    Block, Done, Ground, Queue, Settings, last, run, short_parts, short_points, table,
+    Block, Done, Ground, Lane, Load, Queue, Settings, last, left_out, run, short_parts, short_points, table,
 };
 use testkit::Parts;
 
@@ -19,6 +19,9 @@ async fn a_service_may_be_killed_at_every_point_of_its_work() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn services_may_be_frozen_and_cut_off_and_their_parts_killed() {
+    if let Some(what) = left_out() {
+        eprintln!("{what}");
+    }
     let dir = std::env::temp_dir().join(format!("counterflow-{}", Parts::unique()));
     let mut stack = Stack::start(Options::new(&dir)).await.unwrap();
     let all = all_in_order(&mut Ground::Own(&mut stack), &[short_parts()]).await;
@@ -30,14 +33,14 @@ async fn services_may_be_frozen_and_cut_off_and_their_parts_killed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_gone_from_the_log_is_told_and_not_passed_over() {
     let parts = Parts::shared().await.unwrap();
-    all_in_order(&mut Ground::Shared(parts.endpoints().clone()), &last(0)).await;
+    all_in_order(&mut Ground::Shared(parts.endpoints().clone()), &last(0, Load::Full)).await;
 }
 
 async fn all_in_order(ground: &mut Ground<'_>, blocks: &[Block]) -> Vec<Done> {
     let dir = std::env::temp_dir().join(format!("counterflow-{}", Parts::unique()));
     let settings = Settings { dir: dir.clone(), rate: RATE, state: None, say: |line| eprintln!("{line}") };
     let (queue, _none) = Queue::left(blocks.to_vec(), &settings);
-    let all = run(ground, &queue, &settings).await.unwrap();
+    let all = run(ground, &queue, Lane::Any, &settings).await.unwrap();
     let bad: Vec<_> = all.iter().filter(|done| !done.is_good()).collect();
     assert!(bad.is_empty(), "logs in {}: {bad:#?}\n{}", dir.display(), table(&all));
     let _empty = std::fs::remove_dir(&dir);
