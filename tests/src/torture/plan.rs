@@ -45,7 +45,7 @@ impl Load {
 /// How often each fault is done that is not a kill.
 const TIMES: usize = 10;
 /// Stores in which nothing but kills is done.
-const KILL_ROUNDS: usize = 6;
+const KILL_ROUNDS: usize = 4;
 /// `kill -9` at a random time, in each of them.
 const KILLS: usize = 120;
 /// Stores whose Kafka goes away again and again.
