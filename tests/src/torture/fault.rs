@@ -43,6 +43,8 @@ pub enum Fault {
     DiskFull(Program),
     /// A service is started again with its clock an hour ahead.
     ClockForward(Program),
+    /// It is started again by the right time, after a while with a clock an hour ahead.
+    ClockBack(Program),
     /// A topic is deleted by mistake, and made again.
     TopicDeleted,
     /// Retention removes what a service has not read.
@@ -78,6 +80,7 @@ impl Fault {
             Self::AllKilled => "all killed at once".to_owned(),
             Self::DiskFull(_) => "disk of a database full".to_owned(),
             Self::ClockForward(_) => "clock 1 h forward".to_owned(),
+            Self::ClockBack(_) => "clock 1 h back".to_owned(),
             Self::TopicDeleted => "topic deleted and made anew: refused".to_owned(),
             Self::RetentionCut => "retention shorter than the lag: refused".to_owned(),
         }
@@ -101,7 +104,8 @@ impl fmt::Display for Fault {
             | Self::Zombie(program)
             | Self::Pair(program)
             | Self::DiskFull(program)
-            | Self::ClockForward(program) => write!(f, "{}: {}", self.row(), program.name()),
+            | Self::ClockForward(program)
+            | Self::ClockBack(program) => write!(f, "{}: {}", self.row(), program.name()),
             Self::FailPoint(program, point) => {
                 write!(f, "{}: {} at {}", self.row(), program.name(), point.name())
             }

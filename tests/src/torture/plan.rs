@@ -152,7 +152,7 @@ fn others(round: usize) -> Vec<Fault> {
     if disk::is_possible() {
         faults.push(Fault::DiskFull(program));
     }
-    faults.extend([Fault::AllKilled, Fault::ClockForward(program)]);
+    faults.extend([Fault::AllKilled, Fault::ClockForward(program), Fault::ClockBack(program)]);
     faults
 }
 

@@ -78,10 +78,8 @@ impl Site<'_, '_> {
                 met?;
                 self.goes_on(Instant::now()).await
             }
-            Fault::ClockForward(program) => {
-                self.fleet.set(program, "CLOCK_AHEAD_S", HOUR_S.to_string());
-                self.kill(program).await
-            }
+            Fault::ClockForward(program) => self.clock(program, HOUR_S).await,
+            Fault::ClockBack(program) => self.clock(program, 0).await,
             Fault::TopicDeleted => topic_deleted(self.fleet).await,
             Fault::RetentionCut => retention_cut(self.fleet).await,
         }
@@ -198,6 +196,11 @@ impl Site<'_, '_> {
             self.fleet.start(program, 0, &[])?;
         }
         self.goes_on(at).await
+    }
+
+    async fn clock(&mut self, program: Program, ahead_s: u64) -> anyhow::Result<Duration> {
+        self.fleet.set(program, "CLOCK_AHEAD_S", ahead_s.to_string());
+        self.kill(program).await
     }
 
     async fn retries(&self, program: Program) -> u64 {

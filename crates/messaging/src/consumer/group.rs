@@ -18,10 +18,10 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, error::TrySendError};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::Shared;
 use super::lag::{Lags, Mark};
+use super::membership::Membership;
 use super::partition::{self, Ended};
 use super::refused::{At, Refused, name};
 use super::start::{Begin, TOPICS, find, until_all_exist};
@@ -29,9 +29,8 @@ use crate::core::consumer::{Position, Start};
 use crate::core::panic;
 use crate::core::record::Raw;
 use crate::kafka::client::{Listener, Rebalance};
-use crate::kafka::group_admin::Member;
 use crate::kafka::wire;
-use crate::{Handler, Part, Repository, Runtime, metrics, predecessor};
+use crate::{Handler, Part, Repository, metrics};
 
 type Told = (At, Ended);
 
@@ -44,37 +43,6 @@ struct Reading {
     /// What did not fit when the partition was paused.
     overflow: Vec<Raw>,
     committed: i64,
-}
-
-/// What is known of this member's place in the group.
-enum Membership {
-    /// Nothing.
-    Unknown,
-    /// Joined a moment ago: who are we?
-    Joined(AbortOnDropHandle<Option<Member>>),
-    /// We are this one, until we lose the session.
-    Of(Member),
-    /// Lost: let it end, until we have another one.
-    Lost { _leaves: AbortOnDropHandle<()> },
-}
-
-impl Membership {
-    fn joined(runtime: &Runtime) -> Self {
-        Self::Joined(AbortOnDropHandle::new(tokio::spawn(predecessor::own_member(runtime.clone()))))
-    }
-
-    /// Resolves when it is known who we are; never when that is not asked.
-    async fn known(&mut self) -> Self {
-        let Self::Joined(asked) = self else { return std::future::pending().await };
-        asked.await.ok().flatten().map_or(Self::Unknown, Self::Of)
-    }
-
-    /// One that nobody knows ends by itself.
-    fn lost(self, runtime: &Runtime) -> Self {
-        let Self::Of(former) = self else { return Self::Unknown };
-        let leaves = predecessor::leave_lost_session(runtime.clone(), former);
-        Self::Lost { _leaves: AbortOnDropHandle::new(tokio::spawn(leaves)) }
-    }
 }
 
 /// One member of the group.

@@ -4,6 +4,7 @@ mod attempt;
 mod committer;
 mod group;
 pub(crate) mod lag;
+mod membership;
 mod partition;
 mod redrive;
 mod refused;
@@ -21,7 +22,6 @@ use self::committer::Ready;
 use self::lag::Lags;
 use crate::kafka::client;
 use crate::postgres::inbox;
-use crate::predecessor;
 use crate::registry::Registry;
 use crate::{Handler, Part, Repository, Runtime, StoreError, metrics};
 
@@ -78,7 +78,7 @@ async fn read<H: Handler, R: Repository<H>>(shared: &Arc<Shared<H, R>>, shutdown
                 let consumer = Arc::new(consumer);
                 let closing = Closing(closing);
                 let group = group::Group::new(shared.clone(), consumer.clone(), told, lags);
-                let replacing = shutdown.run_until_cancelled(predecessor::replace_in_group(runtime));
+                let replacing = shutdown.run_until_cancelled(membership::replace_the_dead(runtime));
                 tokio::join!(group.run(shutdown), replacing);
                 drop(closing);
                 close(runtime, consumer).await;

@@ -62,6 +62,7 @@ pub trait Transaction<H: Handler>: Send {
     fn put_back(
         &mut self,
         due: &[(&Intent, Timestamp)],
+        now: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Takes the decisions of a batch: a place to measure them.
@@ -367,7 +368,7 @@ pub async fn conclude<W: Worker, T: Transaction<W>>(
         unsent = transaction.write(decided).await?;
     }
     if !again.is_empty() {
-        transaction.put_back(again).await?;
+        transaction.put_back(again, now).await?;
     }
     Ok((keys, unsent))
 }

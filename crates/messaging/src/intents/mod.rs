@@ -26,6 +26,10 @@ use crate::{Intent, Part, Perform, Repository, Retry, Runtime, StoreError, Worke
 
 const RESULTS_MAX: usize = 200;
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(3_500);
+/// Between two looks whether the clock has gone back.
+const CLOCK_EVERY: Duration = Duration::from_secs(5);
+/// So much clocks of two machines may differ, and so much a clock may be set back unnoticed.
+const CLOCK_SKEW: Duration = Duration::from_mins(1);
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -68,7 +72,30 @@ pub async fn run<W, R, P>(
     let shared = Arc::new(Shared { runtime, worker, repository, performer });
     let measured = shutdown.run_until_cancelled(gauges::intents(&shared.runtime));
     let inherited = predecessor::inherit(&shared.runtime, Held::Intents, &shutdown);
-    tokio::join!(measured, inherited, work(&shared, &shutdown));
+    let clock = shutdown.run_until_cancelled(mind_the_clock(&shared.runtime));
+    tokio::join!(measured, inherited, clock, work(&shared, &shutdown));
+}
+
+async fn mind_the_clock(runtime: &Runtime) {
+    let service = runtime.service;
+    loop {
+        let minded = async {
+            let mut connection = runtime.pool.acquire().await.map_err(StoreError::doing("connect"))?;
+            intent::make_due_what_the_clock_left(&mut connection, runtime.clock.now(), CLOCK_SKEW).await
+        };
+        match StoreError::in_time("look in time whether the clock has gone back", minded).await {
+            Ok(0) => {}
+            Ok(calls) => {
+                tracing::warn!(
+                    service,
+                    calls,
+                    "the clock has gone back: what waited for a later time is due now"
+                );
+            }
+            Err(error) => tracing::debug!(service, error = %chain(&error), "the clock is looked at later"),
+        }
+        tokio::time::sleep(CLOCK_EVERY).await;
+    }
 }
 
 async fn work<W, R, P>(shared: &Arc<Shared<W, R, P>>, shutdown: &CancellationToken)

@@ -99,7 +99,7 @@ impl<H: Handler, T: Tables<H>> Transaction<H> for Session<'_, H::Event, T> {
         Ok(self.database.end_intents(self.instance, intents))
     }
 
-    async fn put_back(&mut self, due: &[(&Intent, Timestamp)]) -> Result<(), StoreError> {
+    async fn put_back(&mut self, due: &[(&Intent, Timestamp)], _: Timestamp) -> Result<(), StoreError> {
         self.database.put_back_intents(self.instance, due);
         Ok(())
     }

@@ -26,11 +26,11 @@ pub struct OpenIntent {
 
 /// Writes the changes of a batch, in order.
 pub async fn change<E>(connection: &mut PgConnection, decided: &[Decided<E>]) -> Result<(), StoreError> {
-    let mut opened: Vec<(&NewIntent, &Cause)> = Vec::new();
+    let mut opened: Vec<Opened<'_>> = Vec::new();
     for one in decided {
         for change in &one.effects.intents {
             match change {
-                IntentChange::Open(intent) => opened.push((intent, &one.cause)),
+                IntentChange::Open(intent) => opened.push((intent, &one.cause, one.at)),
                 IntentChange::Withdraw { key } => {
                     open(connection, std::mem::take(&mut opened)).await?;
                     withdraw(connection, key).await?;
@@ -45,30 +45,36 @@ pub async fn change<E>(connection: &mut PgConnection, decided: &[Decided<E>]) ->
     open(connection, opened).await
 }
 
-async fn open(connection: &mut PgConnection, intents: Vec<(&NewIntent, &Cause)>) -> Result<(), StoreError> {
+/// Why, and when.
+type Opened<'a> = (&'a NewIntent, &'a Cause, Timestamp);
+
+async fn open(connection: &mut PgConnection, intents: Vec<Opened<'_>>) -> Result<(), StoreError> {
     if intents.is_empty() {
         return Ok(());
     }
     let column = |read: fn(&NewIntent) -> &str| {
-        intents.iter().map(|(intent, _)| read(intent).to_owned()).collect::<Vec<_>>()
+        intents.iter().map(|(intent, ..)| read(intent).to_owned()).collect::<Vec<_>>()
     };
-    let cause =
-        |read: fn(&Cause) -> Option<String>| intents.iter().map(|(_, cause)| read(cause)).collect::<Vec<_>>();
+    let cause = |read: fn(&Cause) -> Option<String>| {
+        intents.iter().map(|(_, cause, _)| read(cause)).collect::<Vec<_>>()
+    };
     sqlx::query(
-        "INSERT INTO messaging.intent (key, kind, payload, subject, causation, traceparent, tracestate, due_at)
-         SELECT key, kind, payload, subject, causation, traceparent, tracestate, due_at
-         FROM unnest($1::text[], $2::text[], $3::jsonb[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::timestamptz[])
-              WITH ORDINALITY AS row (key, kind, payload, subject, causation, traceparent, tracestate, due_at, n)
+        "INSERT INTO messaging.intent (key, kind, payload, subject, causation, traceparent, tracestate, due_at, asked_at)
+         SELECT key, kind, payload, subject, causation, traceparent, tracestate, due_at, asked_at
+         FROM unnest($1::text[], $2::text[], $3::jsonb[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::timestamptz[],
+                     $9::timestamptz[])
+              WITH ORDINALITY AS row (key, kind, payload, subject, causation, traceparent, tracestate, due_at, asked_at, n)
          ORDER BY n",
     )
     .bind(column(|intent| &intent.key))
     .bind(column(|intent| intent.kind))
-    .bind(intents.iter().map(|(intent, _)| intent.payload.clone()).collect::<Vec<_>>())
-    .bind(intents.iter().map(|(intent, _)| intent.subject.clone()).collect::<Vec<_>>())
-    .bind(intents.iter().map(|(_, cause)| cause.event.map(|id| id.0)).collect::<Vec<_>>())
+    .bind(intents.iter().map(|(intent, ..)| intent.payload.clone()).collect::<Vec<_>>())
+    .bind(intents.iter().map(|(intent, ..)| intent.subject.clone()).collect::<Vec<_>>())
+    .bind(intents.iter().map(|(_, cause, _)| cause.event.map(|id| id.0)).collect::<Vec<_>>())
     .bind(cause(|cause| cause.trace.traceparent.clone()))
     .bind(cause(|cause| cause.trace.tracestate.clone()))
-    .bind(intents.iter().map(|(intent, _)| OffsetDateTime::from(intent.due_at)).collect::<Vec<_>>())
+    .bind(intents.iter().map(|(intent, ..)| OffsetDateTime::from(intent.due_at)).collect::<Vec<_>>())
+    .bind(intents.iter().map(|(.., at)| OffsetDateTime::from(*at)).collect::<Vec<_>>())
     .execute(connection)
     .await
     .map_err(StoreError::doing("open intents"))?;
@@ -87,7 +93,7 @@ async fn withdraw(connection: &mut PgConnection, key: &str) -> Result<(), StoreE
 async fn wake(connection: &mut PgConnection, subject: &str, now: Timestamp) -> Result<(), StoreError> {
     // Also those whose call is under way: it may have looked for what was not there yet, and be put back for later.
     sqlx::query(
-        "UPDATE messaging.intent SET due_at = $2, woken = true
+        "UPDATE messaging.intent SET due_at = $2, asked_at = $2, woken = true
          WHERE subject = $1 AND (due_at > $2 OR lease_owner IS NOT NULL)",
     )
     .bind(subject)
@@ -184,10 +190,12 @@ pub async fn put_back(
     connection: &mut PgConnection,
     me: &str,
     due: &[(&Intent, Timestamp)],
+    now: Timestamp,
 ) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE messaging.intent SET lease_owner = NULL, lease_until = '-infinity',
-                due_at = CASE WHEN woken THEN due_at ELSE again.due END
+                due_at = CASE WHEN woken THEN due_at ELSE again.due END,
+                asked_at = CASE WHEN woken THEN asked_at ELSE $5 END
          FROM unnest($2::int8[], $3::int4[], $4::timestamptz[]) AS again (again_id, tried, due)
          WHERE id = again_id AND attempts = tried AND lease_owner = $1",
     )
@@ -195,10 +203,27 @@ pub async fn put_back(
     .bind(due.iter().map(|(intent, _)| intent.id).collect::<Vec<_>>())
     .bind(due.iter().map(|(intent, _)| intent.attempts).collect::<Vec<_>>())
     .bind(due.iter().map(|(_, at)| OffsetDateTime::from(*at)).collect::<Vec<_>>())
+    .bind(OffsetDateTime::from(now))
     .execute(connection)
     .await
     .map_err(StoreError::doing("put intents back"))?;
     Ok(())
+}
+
+/// Makes due what was asked for at a time that is still to come: the clock has gone back since, and it would wait until the clock is
+/// there again. By less than `skew` clocks may differ. Returns how many there were.
+pub async fn make_due_what_the_clock_left(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    skew: Duration,
+) -> Result<u64, StoreError> {
+    let done = sqlx::query("UPDATE messaging.intent SET due_at = $1, asked_at = $1 WHERE asked_at > $2")
+        .bind(OffsetDateTime::from(now))
+        .bind(OffsetDateTime::from(now.plus(skew)))
+        .execute(connection)
+        .await
+        .map_err(StoreError::doing("look whether the clock has gone back"))?;
+    Ok(done.rows_affected())
 }
 
 /// Keeps what is held while calls take their time.

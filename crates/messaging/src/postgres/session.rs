@@ -53,8 +53,8 @@ impl<H: Handler, R: Repository<H>> Transaction<H> for Session<'_, R> {
         intent::end(self.connection, &self.runtime.instance, intents).await
     }
 
-    async fn put_back(&mut self, due: &[(&Intent, Timestamp)]) -> Result<(), StoreError> {
-        intent::put_back(self.connection, &self.runtime.instance, due).await
+    async fn put_back(&mut self, due: &[(&Intent, Timestamp)], now: Timestamp) -> Result<(), StoreError> {
+        intent::put_back(self.connection, &self.runtime.instance, due, now).await
     }
 
     fn deciding<T>(&mut self, decide: impl FnOnce() -> T) -> T {

@@ -72,7 +72,7 @@ async fn of_intents(connection: &mut PgConnection, operation: &Operation, now: T
         }
         Operation::PutBack { me, due } => {
             let due: Vec<_> = due.iter().map(|(intent, at)| (intent, *at)).collect();
-            intent::put_back(connection, me, &due).await.unwrap();
+            intent::put_back(connection, me, &due, now).await.unwrap();
         }
         Operation::Renew { me, ids, lease } => intent::renew(connection, me, ids, *lease).await.unwrap(),
         Operation::LeaveIntents { me, untried } => intent::leave(connection, me, untried).await.unwrap(),

@@ -76,3 +76,18 @@ async fn while_the_database_is_away_results_are_kept_and_then_concluded_once() {
     assert_eq!((outcomes.len(), reader.reader.calls().len()), (8, 8), "no call is made twice");
     worker.stop().await;
 }
+
+#[tokio::test]
+async fn a_call_that_was_due_before_the_clock_went_back_is_made_at_once() {
+    let world = World::new(1).await;
+    let reader = world.reader().await;
+    intended(&world, &reader, &[("a", 1, "call"), ("b", 1, "call:later")]).await;
+    let an_hour_ahead = "UPDATE messaging.intent SET due_at = due_at + interval '1 hour', asked_at = asked_at + interval '1 hour'
+                         WHERE key = 'a'";
+    sqlx::query(an_hour_ahead).execute(&reader.pool).await.unwrap();
+    let worker = reader.start(Loops::Intents).await;
+    assert_eq!(reader.until_outcomes(1).await, [call("a", 1, 1)]);
+    let waits = "SELECT count(*) FROM messaging.intent WHERE due_at > now() + interval '50 minutes'";
+    assert_eq!(reader.count(waits).await, 1, "what is to be done later is not due");
+    worker.stop().await;
+}
