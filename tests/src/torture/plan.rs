@@ -92,7 +92,12 @@ pub fn long() -> Vec<Block> {
         load: Load::Light,
     });
     let ends = (0..TIMES).flat_map(|round| last(round, Load::Light));
-    kills.chain(parts).chain(away).chain(ends).collect()
+    let clocks = (0..TIMES).map(|round| Block {
+        name: format!("clock {round}"),
+        faults: clock(round),
+        load: Load::Light,
+    });
+    kills.chain(parts).chain(away).chain(clocks).chain(ends).collect()
 }
 
 /// Half of the points, each of them at a random turn, and kills at random times.
@@ -127,6 +132,7 @@ pub fn short_parts() -> Block {
         _ => true,
     });
     faults.push(Fault::KafkaAway(SHORT_AWAY_S));
+    faults.extend(clock(0));
     Block { name: "parts".to_owned(), faults, load: Load::Full }
 }
 
@@ -141,7 +147,13 @@ fn every_point() -> Vec<Fault> {
     SERVICES.into_iter().flat_map(of).collect()
 }
 
-/// Each other fault, once; but that Kafka is away.
+/// Forward and back.
+fn clock(round: usize) -> Vec<Fault> {
+    let program = SERVICES[round % SERVICES.len()];
+    vec![Fault::ClockForward(program), Fault::ClockBack(program)]
+}
+
+/// Each other fault, once; but that Kafka is away, or a clock wrong.
 fn others(round: usize) -> Vec<Fault> {
     let program = SERVICES[round % SERVICES.len()];
     let mut faults = vec![Fault::Pair(program), Fault::Scale, Fault::Zombie(program)];
@@ -152,7 +164,7 @@ fn others(round: usize) -> Vec<Fault> {
     if disk::is_possible() {
         faults.push(Fault::DiskFull(program));
     }
-    faults.extend([Fault::AllKilled, Fault::ClockForward(program), Fault::ClockBack(program)]);
+    faults.push(Fault::AllKilled);
     faults
 }
 
@@ -194,7 +206,7 @@ mod tests {
         let kills: usize = faults.iter().map(|fault| fault.kills()).sum();
         assert!(kills >= 500, "{kills}");
         let away = [Fault::KafkaAway(AWAY_S), Fault::TopicDeleted, Fault::RetentionCut];
-        for fault in others(0).into_iter().chain(away) {
+        for fault in others(0).into_iter().chain(clock(0)).chain(away) {
             let times = faults.iter().filter(|other| other.row() == fault.row()).count();
             assert_eq!(times, TIMES, "{fault}");
         }
