@@ -35,6 +35,6 @@ async fn who_was_killed_takes_back_its_partitions_shards_and_calls_at_once() {
     world.pen_notes([moody("b", 1, "call")]).await;
     reader.until_outcomes(2).await;
     reader.until_count(OPEN, 0).await;
-    reader.until_count("SELECT count(*) FROM messaging.outbox", 0).await;
+    reader.until_sent().await;
     back.stop().await;
 }

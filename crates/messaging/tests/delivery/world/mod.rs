@@ -249,7 +249,11 @@ impl Service {
     }
 
     pub async fn until_sent(&self) {
-        self.until_count("SELECT count(*) FROM messaging.outbox", 0).await;
+        self.until_unsent(0).await;
+    }
+
+    pub async fn until_unsent(&self, wanted: i64) {
+        self.until_count("SELECT count(*) FROM messaging.outbox", wanted).await;
     }
 
     pub async fn effects(&self) -> Vec<Saved> {
