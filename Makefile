@@ -62,7 +62,7 @@ deny: ## Licences, sources and duplicates among the dependencies; skipped where 
 
 compose: ## Is docker-compose.yml well formed? Skipped where docker compose is not installed
 	@if docker compose version >/dev/null 2>&1; then \
-		docker compose --profile dashboards config --quiet; \
+		docker compose --profile dashboards --profile listeners config --quiet; \
 	else \
 		echo "compose: SKIPPED, docker compose is not installed"; \
 	fi

@@ -14,6 +14,7 @@ use crate::launch::{Store, make_database};
 /// Each of them, as `make run` starts them.
 pub static LISTENERS: &[&Listener] = &[
     // `make new-listener` puts a line here.
+    &analytics::LISTENER,
 ];
 
 /// Starts one of them beside `store`, on `port` (0 for any free one), with a database of its own.
