@@ -37,6 +37,7 @@ pub use handler::{Handler, Intent, Metadata, Perform, Received, Refused, Reposit
 pub use intents::{OpenIntent, lock_open};
 pub use outbox::{Cause, Decided, Outbox, Unsent};
 pub use postgres::StoreError;
+pub use relay::watch;
 pub use runtime::Runtime;
 pub use settings::{Settings, TraceMode};
 pub use status::{Part, Silent, Status};

@@ -64,15 +64,18 @@ pub async fn prepare(plan: &Plan) -> anyhow::Result<[DatabaseArgs; 4]> {
 }
 
 async fn make_databases(plan: &Plan) -> anyhow::Result<[DatabaseArgs; 4]> {
-    let of = |name: &'static str| async move {
-        let database = format!("{}{name}", plan.database_prefix);
-        let (admin, password) = (&plan.endpoints.postgres_admin_url, SystemIds.next().simple().to_string());
-        let url = stack::create_service_database(admin, &database, &database, &password, false).await?;
-        let server = admin.rsplit_once('/').map_or(admin.as_str(), |(server, _)| server);
-        let admin_url = Some(Secret::new(format!("{server}/{database}")));
-        Ok::<_, anyhow::Error>(DatabaseArgs { database_admin_url: admin_url, ..DatabaseArgs::at(url) })
-    };
+    let of = |name: &'static str| make_database(plan, name);
     Ok([of("order").await?, of("inventory").await?, of("billing").await?, of("email").await?])
+}
+
+/// The database of one service or listener, made where it is missing, as it is given to it.
+pub(crate) async fn make_database(plan: &Plan, name: &str) -> anyhow::Result<DatabaseArgs> {
+    let database = format!("{}{name}", plan.database_prefix);
+    let (admin, password) = (&plan.endpoints.postgres_admin_url, SystemIds.next().simple().to_string());
+    let url = stack::create_service_database(admin, &database, &database, &password, false).await?;
+    let server = admin.rsplit_once('/').map_or(admin.as_str(), |(server, _)| server);
+    let admin_url = Some(Secret::new(format!("{server}/{database}")));
+    Ok(DatabaseArgs { database_admin_url: admin_url, ..DatabaseArgs::at(url) })
 }
 
 impl Store {

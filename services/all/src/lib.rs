@@ -3,5 +3,6 @@
 pub mod cli;
 mod demo;
 pub mod launch;
+pub mod listeners;
 pub mod openapi;
 mod run;

@@ -1,7 +1,7 @@
 //! Who may know what.
 
 use crate::none;
-use crate::project::{PROJECT, is_in};
+use crate::project::{LISTENERS, PROJECT, is_in};
 use crate::source::{Source, words};
 
 /// Crates through which the outside is reached, waited for, or looked at.
@@ -76,6 +76,31 @@ fn messaging_knows_no_order() {
         |path| is_in(path, "crates/messaging/src") && !PROJECT.is_test(path),
         &banned.map(|name| if name == "events" { "events::" } else { name }),
         |word| format!("names `{word}`; messaging carries events of any kind: let the service say it"),
+    );
+    none(&findings);
+}
+
+#[test]
+fn a_listener_publishes_nothing_and_calls_nobody() {
+    let banned = [
+        "Effects",
+        "Outbox",
+        "NewIntent",
+        "IntentChange",
+        "Handler",
+        "relay",
+        "intents",
+        "reqwest",
+        "lettre",
+    ];
+    let listens = |path: &str| {
+        let kit = is_in(path, "crates/listener") && path != "crates/listener/src/listen.rs";
+        kit || LISTENERS.iter().any(|name| is_in(path, &format!("services/{name}/src")))
+    };
+    let findings = mentions(
+        |path| listens(path) && !PROJECT.is_test(path),
+        &banned,
+        |word| format!("names `{word}`; a listener only reads: what acts is a service"),
     );
     none(&findings);
 }

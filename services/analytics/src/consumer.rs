@@ -1,0 +1,40 @@
+//! Which events concern analytics, and what each is to it.
+
+use std::collections::BTreeSet;
+
+use events::{Event, topics};
+use kernel::OrderId;
+use listener::{Heard, Listen};
+use messaging::{Received, Refused};
+
+use crate::app::NAME;
+use crate::domain::{Fact, Loaded};
+
+/// Analytics as a listener to `orders`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Analytics;
+
+impl Listen for Analytics {
+    type Key = OrderId;
+    type Loaded = Loaded;
+
+    fn topics(&self) -> &'static [&'static str] {
+        &[topics::ORDERS]
+    }
+
+    fn keys(&self, event: &Event, keys: &mut BTreeSet<OrderId>) {
+        keys.extend(Fact::of(event).map(|fact| fact.order_id()));
+    }
+
+    fn listen(&self, loaded: &mut Loaded, received: &Received<Event>) -> Result<Heard, Refused> {
+        let Some(fact) = Fact::of(&received.event) else { return Ok(Heard::Ignored("not_about_an_order")) };
+        if loaded.misses_some_before(fact.order_id(), received.metadata.sequence) {
+            received.report_gap(NAME);
+        }
+        let taken = loaded.take(&fact, received.metadata.sequence);
+        match taken.map_err(|overflow| Refused(format!("order {}: {overflow}", fact.order_id())))? {
+            true => Ok(Heard::Taken),
+            false => Ok(Heard::Ignored("repeated")),
+        }
+    }
+}
