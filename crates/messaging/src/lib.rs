@@ -30,6 +30,7 @@ mod settings;
 mod status;
 pub mod tail;
 mod trace;
+pub mod trail;
 
 pub use effects::{Effects, IntentChange, NewIntent, Outgoing};
 pub use fail_point::{FailPoint, clock};

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod client;
 pub mod dead_letters;
 pub mod demo;
+pub mod order;
 pub mod programs;
 pub mod sagas;
 pub mod schemas;
