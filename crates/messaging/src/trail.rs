@@ -11,8 +11,8 @@ use kernel::{Event, EventId, Timestamp};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
-use rdkafka::message::Message as _;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::message::{BorrowedMessage, Message as _};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 
 use crate::core::batch::Content;
 use crate::core::record::{Raw, as_json};
@@ -205,17 +205,36 @@ fn read(
     let name = settings.topic(topic);
     let consumer = client(settings)?;
     let mut stretches = stretches(&consumer, &name, topic, &shared.wanted)?;
+    let mut records = Records::new();
+    let enough = || shared.enough.load(Ordering::Relaxed);
+    scan(&consumer, &name, &mut stretches, enough, |message| {
+        if let Some(raw) = theirs(message, shared) {
+            shared.saw(topic, &raw);
+            records.push((topic, message.partition(), raw));
+        }
+    })?;
+    records.sort_by_key(|(_, partition, raw)| (*partition, raw.offset));
+    Ok((records, stretches.into_values().collect()))
+}
+
+/// Reads all of the stretches of one topic, or until it is enough.
+fn scan(
+    consumer: &BaseConsumer,
+    name: &str,
+    stretches: &mut BTreeMap<i32, Stretch>,
+    enough: impl Fn() -> bool,
+    mut each: impl FnMut(&BorrowedMessage<'_>),
+) -> Result<(), TrailError> {
     let mut list = TopicPartitionList::new();
     for stretch in stretches.values().filter(|stretch| stretch.begin < stretch.end) {
-        list.add_partition_offset(&name, stretch.partition, Offset::Offset(stretch.begin))?;
+        list.add_partition_offset(name, stretch.partition, Offset::Offset(stretch.begin))?;
     }
-    let mut open: BTreeSet<i32> = list.elements().iter().map(|one| one.partition()).collect();
+    let mut open: BTreeSet<i32> = list.elements().iter().map(TopicPartitionListElem::partition).collect();
     if !open.is_empty() {
         consumer.assign(&list)?;
     }
-    let mut records = Records::new();
     let (mut heard, mut because) = (Instant::now(), String::new());
-    while !open.is_empty() && !shared.enough.load(Ordering::Relaxed) {
+    while !open.is_empty() && !enough() {
         match consumer.poll(POLL) {
             Some(Ok(message)) => {
                 heard = Instant::now();
@@ -226,10 +245,7 @@ fn read(
                 };
                 if offset < stretch.end {
                     stretch.records += 1;
-                    if let Some(raw) = theirs(&message, shared) {
-                        shared.saw(topic, &raw);
-                        records.push((topic, partition, raw));
-                    }
+                    each(&message);
                 }
                 if offset + 1 >= stretch.end {
                     open.remove(&partition);
@@ -241,14 +257,54 @@ fn read(
             None => {}
         }
         if heard.elapsed() > PATIENCE {
-            return Err(TrailError::Silent { topic: name, because });
+            return Err(TrailError::Silent { topic: name.to_owned(), because });
         }
     }
-    records.sort_by_key(|(_, partition, raw)| (*partition, raw.offset));
-    Ok((records, stretches.into_values().collect()))
+    Ok(())
 }
 
-fn theirs(message: &rdkafka::message::BorrowedMessage<'_>, shared: &Shared) -> Option<Raw> {
+/// Where a partition begins and ends, and its first offset that was stamped at a time or later.
+pub(crate) struct Ends {
+    pub(crate) low: i64,
+    pub(crate) high: i64,
+    pub(crate) at: Option<i64>,
+}
+
+/// Of each of these partitions. Blocks.
+pub(crate) fn ends(
+    settings: &Settings,
+    partitions: &[(String, i32)],
+    time: Option<Timestamp>,
+) -> Result<Vec<Ends>, TrailError> {
+    let consumer = client(settings)?;
+    let one = |(topic, partition): &(String, i32)| {
+        let (name, partition) = (settings.topic(topic), *partition);
+        let (low, high) = consumer.fetch_watermarks(&name, partition, BROKER_TIMEOUT)?;
+        let at = time.map(|time| at(&consumer, &name, partition..partition + 1, time)).transpose()?;
+        Ok(Ends { low, high, at: at.and_then(|offsets| offsets.get(&partition).copied()) })
+    };
+    partitions.iter().map(one).collect()
+}
+
+/// The ids of all events between two offsets of each of these partitions. Blocks.
+pub(crate) fn ids(
+    settings: &Settings,
+    ranges: Vec<(String, i32, i64, i64)>,
+) -> Result<Vec<EventId>, TrailError> {
+    let mut topics = BTreeMap::<String, BTreeMap<i32, Stretch>>::new();
+    for (topic, partition, begin, end) in ranges {
+        let stretch = Stretch { topic: "", partition, begin, end, records: 0 };
+        topics.entry(topic).or_default().insert(partition, stretch);
+    }
+    let mut ids = Vec::new();
+    for (topic, mut stretches) in topics {
+        let each = |message: &BorrowedMessage<'_>| ids.extend(copy(message).event_id());
+        scan(&client(settings)?, &settings.topic(&topic), &mut stretches, || false, each)?;
+    }
+    Ok(ids)
+}
+
+fn theirs(message: &BorrowedMessage<'_>, shared: &Shared) -> Option<Raw> {
     if shared.is_wanted(message.key()) {
         return Some(copy(message));
     }
@@ -313,7 +369,7 @@ fn at(
     }
     let answer = consumer.offsets_for_times(asked, BROKER_TIMEOUT)?;
     let known = answer.elements();
-    let offset = |one: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| match one.offset() {
+    let offset = |one: &TopicPartitionListElem<'_>| match one.offset() {
         Offset::Offset(offset) => Some((one.partition(), offset)),
         _ => None,
     };

@@ -9,6 +9,7 @@ pub mod dead_letters;
 pub mod demo;
 pub mod order;
 pub mod programs;
+pub mod replay;
 pub mod sagas;
 pub mod schemas;
 pub mod seed;

@@ -94,7 +94,6 @@ async fn the_story_of_an_order_is_all_of_it_and_what_services_knew_is_what_they_
         assert_causes_come_first(&story);
         partitions.insert(story["events"][0]["partition"].as_i64().unwrap());
         assert_eq!(story["notes"], serde_json::json!([]), "{story:#}");
-        assert_eq!(story["trace_ids"].as_array().unwrap().len(), 1, "one order is one trace");
     }
     assert!(partitions.len() > 1, "only {partitions:?}: the partition of a key was not put to the test");
 

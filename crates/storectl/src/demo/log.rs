@@ -30,6 +30,12 @@ pub struct LogArgs {
 }
 
 impl LogArgs {
+    /// Without asking which registry answers.
+    pub(crate) fn kafka(&self) -> Settings {
+        let registry = self.registry_url.first().cloned().unwrap_or_default();
+        Settings { topic_prefix: self.prefix.clone(), ..Settings::new(&self.kafka_bootstrap, registry) }
+    }
+
     /// With the registry that answers.
     pub(crate) async fn settings(&self) -> anyhow::Result<Settings> {
         let registry = self.registry().await?;
