@@ -8,6 +8,8 @@ mod moment;
 mod says;
 mod story;
 mod tell;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
