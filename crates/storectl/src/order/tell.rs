@@ -117,11 +117,13 @@ fn row(story: &Story, number: usize, step: &Step) -> [String; 8] {
 /// The time of the day where the story is of one day, to the millisecond.
 fn clock(story: &Story, time: Timestamp) -> String {
     let text = time.to_string();
-    let day = text.get(..10);
-    let one_day = story.steps.iter().all(|step| step.time.to_string().get(..10) == day);
-    let (day, clock) = (text.get(..10).unwrap_or_default(), text.get(11..23).unwrap_or_default());
-    let clock = clock.trim_end_matches('Z');
-    if one_day { clock.to_owned() } else { format!("{day} {clock}") }
+    let one_day = story.steps.iter().all(|step| step.time.to_string().get(..10) == text.get(..10));
+    let (day, clock) = text.split_once('T').unwrap_or((&text, ""));
+    // A time that falls on a second has no fraction.
+    let (clock, micros) =
+        clock.trim_end_matches('Z').split_once('.').unwrap_or((clock.trim_end_matches('Z'), ""));
+    let clock = format!("{clock}.{:0<3}", micros.get(..3).unwrap_or(micros));
+    if one_day { clock } else { format!("{day} {clock}") }
 }
 
 fn letter(index: usize) -> String {
