@@ -9,6 +9,7 @@ pub mod lease;
 mod letters;
 pub mod outbox;
 pub mod position;
+pub mod replay;
 mod session;
 
 use std::time::Duration;
