@@ -85,26 +85,19 @@ pub async fn run(args: OrderArgs, out: &mut impl Write) -> anyhow::Result<ExitCo
 fn answer(args: &OrderArgs, story: &Story, out: &mut impl Write) -> anyhow::Result<()> {
     if let Some(at) = &args.at {
         let view = known::at(story, at.of(story)?);
-        return Ok(if args.json {
-            document::view(story, &view, out)?
-        } else {
-            tell::view(story, &view, out)?
-        });
-    }
-    if let [before, after] = &args.diff[..] {
+        let told = if args.json { document::view } else { tell::view };
+        told(story, &view, out)?;
+    } else if let [before, after] = &args.diff[..] {
         let (before, after) = (known::at(story, before.of(story)?), known::at(story, after.of(story)?));
-        let diff = known::between(before, after);
-        return Ok(if args.json {
-            document::diff(story, &diff, out)?
-        } else {
-            tell::diff(story, &diff, out)?
-        });
-    }
-    match args.graph {
-        Some(Language::Mermaid) => graph::mermaid(story, out)?,
-        Some(Language::Dot) => graph::dot(story, out)?,
-        None if args.json => document::story(story, out)?,
-        None => tell::story(story, out)?,
+        let told = if args.json { document::diff } else { tell::diff };
+        told(story, &known::between(before, after), out)?;
+    } else {
+        match args.graph {
+            Some(Language::Mermaid) => graph::mermaid(story, out)?,
+            Some(Language::Dot) => graph::dot(story, out)?,
+            None if args.json => document::story(story, out)?,
+            None => tell::story(story, out)?,
+        }
     }
     Ok(())
 }

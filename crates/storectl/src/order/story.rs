@@ -118,12 +118,11 @@ fn once(steps: Vec<Step>) -> Vec<Step> {
     let mut seen = BTreeMap::<EventId, usize>::new();
     let mut unique: Vec<Step> = Vec::new();
     for step in steps {
-        match step.event_id.and_then(|id| seen.get(&id)) {
-            Some(&first) => unique[first].repeats += 1,
-            None => {
-                seen.extend(step.event_id.map(|id| (id, unique.len())));
-                unique.push(step);
-            }
+        if let Some(&first) = step.event_id.and_then(|id| seen.get(&id)) {
+            unique[first].repeats += 1;
+        } else {
+            seen.extend(step.event_id.map(|id| (id, unique.len())));
+            unique.push(step);
         }
     }
     unique

@@ -87,11 +87,9 @@ fn table(story: &Story, numbers: &[usize], out: &mut impl Write) -> io::Result<(
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..7).map(width).collect();
     for row in &rows {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            line.push_str(&format!("  {cell:<width$}"));
-        }
-        writeln!(out, "{}", format!("{line}  {}", row[7]).trim_end())?;
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("  {cell:<width$}")).collect();
+        writeln!(out, "{}", format!("{}  {}", cells.concat(), row[7]).trim_end())?;
     }
     Ok(())
 }
