@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use axum::Router;
 use kernel::clock::SystemIds;
+use messaging::listener::{self, Listening};
 use messaging::{Repository, Runtime};
 use service_kit::{Api, App, Database, Lifecycle, Running};
 use sqlx::PgPool;
@@ -14,7 +15,7 @@ use sqlx::migrate::Migrator;
 use tokio_util::sync::CancellationToken;
 
 use crate::dependencies::Dependencies;
-use crate::{Args, Fold, Folded, Folding, Listen, Listening};
+use crate::{Args, Fold, Folded, Folding};
 
 /// A listener as a store starts it beside itself.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +58,7 @@ pub struct Rooms<L, R> {
 }
 
 /// Starts a listener. In a database that is new it reads every topic from the beginning.
-pub async fn start<L: Listen, R: Repository<Listening<L>>>(
+pub async fn start<L: listener::Listener, R: Repository<Listening<L>>>(
     listener: &Listener,
     rooms: Rooms<L, R>,
     args: Args,

@@ -6,12 +6,11 @@ use std::marker::PhantomData;
 
 use events::Event;
 use kernel::sequence::Arrival;
-use kernel::{Event as _, Seen};
+use kernel::{Event as _, Seen, Timestamp};
+use messaging::listener::{Again, Heard, Listener};
 use messaging::{Received, Refused};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-
-use crate::{Heard, Listen};
 
 /// A listener that keeps a state for each key of one topic. The state is kept as JSON in the table `folded`, and read by later
 /// builds: a field that is added needs a default.
@@ -36,7 +35,7 @@ pub struct Kept<S> {
     pub state: S,
 }
 
-/// A [`Fold`] as a [`Listen`].
+/// A [`Fold`] as a [`Listener`].
 pub struct Folding<F>(PhantomData<fn() -> F>);
 
 impl<F> Default for Folding<F> {
@@ -51,7 +50,8 @@ impl<F: Fold> fmt::Debug for Folding<F> {
     }
 }
 
-impl<F: Fold> Listen for Folding<F> {
+impl<F: Fold> Listener for Folding<F> {
+    type Event = Event;
     type Key = String;
     type Loaded = BTreeMap<String, Kept<F::State>>;
 
@@ -59,11 +59,21 @@ impl<F: Fold> Listen for Folding<F> {
         const { &[F::TOPIC] }
     }
 
+    /// A state would drop what it has seen.
+    fn again(&self) -> Again {
+        Again::Anew(&["folded"])
+    }
+
     fn keys(&self, event: &Event, keys: &mut BTreeSet<String>) {
         keys.insert(event.key());
     }
 
-    fn listen(&self, loaded: &mut Self::Loaded, received: &Received<Event>) -> Result<Heard, Refused> {
+    fn hear(
+        &self,
+        loaded: &mut Self::Loaded,
+        received: &Received<Event>,
+        _: Timestamp,
+    ) -> Result<Heard, Refused> {
         let kept = loaded.entry(received.event.key()).or_default();
         match kept.seen.observe(received.metadata.sequence) {
             Arrival::Repeat => return Ok(Heard::Ignored("repeated")),
@@ -71,6 +81,6 @@ impl<F: Fold> Listen for Folding<F> {
             Arrival::Next => {}
         }
         F::fold(&mut kept.state, &received.event);
-        Ok(Heard::Taken)
+        Ok(Heard::Kept)
     }
 }

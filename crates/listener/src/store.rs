@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use kernel::Seen;
+use messaging::listener::Listening;
 use messaging::{Repository, StoreError};
 use serde_json::Value;
 use service_kit::Problem;
 use sqlx::{PgConnection, PgPool};
 
-use crate::{Fold, Folding, Kept, Listening};
+use crate::{Fold, Folding, Kept};
 
 /// The table `folded`, which the listener's own migration makes.
 #[derive(Clone, Copy, Debug, Default)]

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use events::{Event, topics};
-use kernel::OrderId;
-use listener::{Heard, Listen};
+use kernel::{OrderId, Timestamp};
+use messaging::listener::{Again, Heard, Listener};
 use messaging::{Received, Refused};
 
 use crate::app::NAME;
@@ -14,7 +14,8 @@ use crate::domain::{Fact, Loaded};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Analytics;
 
-impl Listen for Analytics {
+impl Listener for Analytics {
+    type Event = Event;
     type Key = OrderId;
     type Loaded = Loaded;
 
@@ -22,18 +23,23 @@ impl Listen for Analytics {
         &[topics::ORDERS]
     }
 
+    /// Facts would drop what they have seen, and sums must not be added to twice.
+    fn again(&self) -> Again {
+        Again::Anew(&["order_facts", "sales", "conversion"])
+    }
+
     fn keys(&self, event: &Event, keys: &mut BTreeSet<OrderId>) {
         keys.extend(Fact::of(event).map(|fact| fact.order_id()));
     }
 
-    fn listen(&self, loaded: &mut Loaded, received: &Received<Event>) -> Result<Heard, Refused> {
+    fn hear(&self, loaded: &mut Loaded, received: &Received<Event>, _: Timestamp) -> Result<Heard, Refused> {
         let Some(fact) = Fact::of(&received.event) else { return Ok(Heard::Ignored("not_about_an_order")) };
         if loaded.misses_some_before(fact.order_id(), received.metadata.sequence) {
             received.report_gap(NAME);
         }
         let taken = loaded.take(&fact, received.metadata.sequence);
         match taken.map_err(|overflow| Refused(format!("order {}: {overflow}", fact.order_id())))? {
-            true => Ok(Heard::Taken),
+            true => Ok(Heard::Kept),
             false => Ok(Heard::Ignored("repeated")),
         }
     }

@@ -5,7 +5,8 @@ use events::{Event, OrderConfirmed};
 use kernel::clock::SystemIds;
 use kernel::{Currency, CustomerId, Ids as _, Money, OrderId, Timestamp};
 use listener::testing::hear;
-use listener::{Args, Folded, Folding, Heard};
+use listener::{Args, Folded, Folding};
+use messaging::listener::Heard;
 use newcomer::consumer::Newcomer;
 use newcomer::{LISTENER, MIGRATOR};
 use serde_json::{Value, json};
@@ -31,7 +32,7 @@ async fn an_order_is_known_by_what_was_heard_of_it_and_a_repeat_changes_nothing(
 
     let (pool, order) = (database.pool().await.unwrap(), OrderId(SystemIds.next()));
     let listen = Folding::<Newcomer>::default();
-    for heard in [Heard::Taken, Heard::Ignored("repeated")] {
+    for heard in [Heard::Kept, Heard::Ignored("repeated")] {
         assert_eq!(hear(&pool, &listen, &Folded, confirmed(order), 1).await.unwrap(), heard);
     }
     let ask = async |id| reqwest::get(format!("{}/orders/{id}", running.url())).await.unwrap();

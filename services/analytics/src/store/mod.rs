@@ -8,7 +8,7 @@ mod sales;
 use std::collections::BTreeSet;
 
 use kernel::OrderId;
-use listener::Listening;
+use messaging::listener::Listening;
 use messaging::{Repository, StoreError};
 use sqlx::PgConnection;
 use sqlx::migrate::Migrator;

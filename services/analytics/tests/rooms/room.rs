@@ -5,8 +5,9 @@ use analytics::store::Store;
 use analytics::{LISTENER, MIGRATOR};
 use events::{CancelReason, Event, Line, OrderCancelled, OrderConfirmed, OrderCreated, PaymentToken};
 use kernel::{Currency, CustomerId, LineQuantity, Money, OrderId, Sku, Timestamp};
+use listener::Args;
 use listener::testing::hear;
-use listener::{Args, Heard};
+use messaging::listener::Heard;
 use serde_json::Value;
 use service_kit::Running;
 use service_kit::config::DatabaseArgs;
@@ -36,8 +37,8 @@ impl Room {
 
     /// An order that is placed and confirmed at these times.
     pub async fn sell(&self, number: u128, lines: Vec<Line>, placed: &str, confirmed: &str) {
-        assert_eq!(self.hear(created(number, placed), 1).await.unwrap(), Heard::Taken);
-        assert_eq!(self.hear(self::confirmed(number, lines, confirmed), 2).await.unwrap(), Heard::Taken);
+        assert_eq!(self.hear(created(number, placed), 1).await.unwrap(), Heard::Kept);
+        assert_eq!(self.hear(self::confirmed(number, lines, confirmed), 2).await.unwrap(), Heard::Kept);
     }
 
     pub async fn get(&self, path: &str) -> (u16, Value) {

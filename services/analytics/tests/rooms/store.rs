@@ -1,7 +1,7 @@
 //! What the tables come to.
 
 use events::CancelReason;
-use listener::Heard;
+use messaging::listener::Heard;
 use serde_json::json;
 
 use crate::room::{Room, cancelled, confirmed, created, line};
@@ -13,7 +13,7 @@ async fn a_sale_counts_in_its_hour_and_is_taken_back_in_it_days_later() {
     room.sell(1, lines(), "2026-03-14T08:59:59.999999Z", "2026-03-14T09:00:00Z").await;
     room.sell(2, lines(), "2026-03-14T09:10:00Z", "2026-03-14T09:59:59.999999Z").await;
     let back = cancelled(2, lines(), CancelReason::CustomerRequest, "2026-03-16T01:00:00Z");
-    for heard in [Heard::Taken, Heard::Ignored("repeated")] {
+    for heard in [Heard::Kept, Heard::Ignored("repeated")] {
         assert_eq!(room.hear(back.clone(), 3).await.unwrap(), heard);
     }
     assert_eq!(
