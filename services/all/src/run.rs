@@ -101,11 +101,12 @@ fn line(received: &Received<Event>) -> Option<String> {
 
 fn say(mails: &Path) -> anyhow::Result<()> {
     let order = SystemIds.next();
-    let listeners = LISTENERS.iter().map(|one| format!("  {} :{}", one.name, one.port)).collect::<String>();
+    let listeners: Vec<String> = LISTENERS.iter().map(|one| format!("{} :{}", one.name, one.port)).collect();
+    let listeners = listeners.join("  ");
     let text = format!(
         r#"
 The store is open: order :8101  inventory :8102  billing :8103  email :8104  payment gateway :8105
-Beside it, for whoever wants to know:{listeners}
+Beside it, for whoever wants to know: {listeners}
 Mails are written to {mails}. Try:
 
   curl -s localhost:8101/orders -H 'content-type: application/json' -H 'idempotency-key: {order}' -d '{{"customer_id":"{CUSTOMER}","lines":[{{"sku":"espresso-cup","quantity":2}}],"payment_token":"tok_ok"}}'

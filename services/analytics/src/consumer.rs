@@ -38,9 +38,7 @@ impl Listener for Analytics {
             received.report_gap(NAME);
         }
         let taken = loaded.take(&fact, received.metadata.sequence);
-        match taken.map_err(|overflow| Refused(format!("order {}: {overflow}", fact.order_id())))? {
-            true => Ok(Heard::Kept),
-            false => Ok(Heard::Ignored("repeated")),
-        }
+        let taken = taken.map_err(|overflow| Refused(format!("order {}: {overflow}", fact.order_id())))?;
+        Ok(if taken { Heard::Kept } else { Heard::Ignored("repeated") })
     }
 }

@@ -17,7 +17,7 @@ pub struct HourlyConversion {
 }
 
 /// Hour, and the columns in the order of [`crate::domain::Fate::ALL`].
-type Row = (OffsetDateTime, i64, i64, i64, i64, i64, i64, i64, i64);
+type Row = (OffsetDateTime, Vec<i64>);
 
 /// Hours that begin at `from` or later, before `to`, and behind `after`.
 pub async fn conversion(
@@ -27,7 +27,7 @@ pub async fn conversion(
     limit: i64,
 ) -> Result<Vec<HourlyConversion>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT hour, pending, confirmed, out_of_stock, payment_declined, capture_failed, timed_out, customer_request, unknown
+        "SELECT hour, ARRAY[pending, confirmed, out_of_stock, payment_declined, capture_failed, timed_out, customer_request, unknown]
          FROM conversion WHERE hour >= $1 AND hour < $2 AND hour > coalesce($3, '-infinity') ORDER BY hour LIMIT $4",
     )
     .bind(OffsetDateTime::from(from))
@@ -40,12 +40,13 @@ pub async fn conversion(
     rows.into_iter().map(parse).collect()
 }
 
-fn parse((hour, a, b, c, d, e, f, g, h): Row) -> Result<HourlyConversion, StoreError> {
-    let conversion = Conversion([a, b, c, d, e, f, g, h]);
-    if conversion.0.iter().any(|count| *count < 0) {
-        let detail = "fewer than no orders".to_owned();
-        return Err(StoreError::Impossible { table: "conversion", key: hour.to_string(), detail });
-    }
+fn parse((hour, counts): Row) -> Result<HourlyConversion, StoreError> {
+    let counts = counts.try_into().ok().filter(|counts: &[i64; 8]| counts.iter().all(|count| *count >= 0));
+    let conversion = counts.map(Conversion).ok_or_else(|| StoreError::Impossible {
+        table: "conversion",
+        key: hour.to_string(),
+        detail: "fewer than no orders".to_owned(),
+    })?;
     Ok(HourlyConversion { hour: Hour::of(hour.into()), conversion })
 }
 
@@ -62,7 +63,7 @@ pub(super) async fn add(
     if hours.is_empty() {
         return Ok(());
     }
-    let query = sqlx::query(
+    let mut query = sqlx::query(
         "INSERT INTO conversion (hour, pending, confirmed, out_of_stock, payment_declined, capture_failed, timed_out,
              customer_request, unknown)
          SELECT * FROM unnest($1::timestamptz[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
@@ -77,7 +78,9 @@ pub(super) async fn add(
              unknown = conversion.unknown + excluded.unknown",
     )
     .bind(hours);
-    let query = columns.into_iter().fold(query, |query, column| query.bind(column));
+    for column in columns {
+        query = query.bind(column);
+    }
     query.execute(connection).await.map_err(StoreError::doing("add to the conversion"))?;
     Ok(())
 }

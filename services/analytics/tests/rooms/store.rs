@@ -38,6 +38,11 @@ async fn a_sale_counts_in_its_hour_and_is_taken_back_in_it_days_later() {
     let nine = json!({ "hour": hour, "placed": 1, "pending": 0, "confirmed": 0, "cancelled": cancelled(1),
         "confirmed_per_mille": 0 });
     assert_eq!(room.items("/conversion").await, [eight, nine]);
+
+    let unpaid = crate::room::cancelled(1, lines(), CancelReason::CaptureFailed, "2026-03-14T09:00:01Z");
+    room.hear(unpaid, 3).await.unwrap();
+    let cup = &room.items("/sales?sku=cup").await[0];
+    assert_eq!((&cup["taken_back"], &cup["net"]), (&figures(2, 4, 4_800), &figures(0, 0, 0)));
     room.running.stop().await;
 }
 
