@@ -102,11 +102,11 @@ async fn a_listener_hears_again_what_was_before_its_position_each_event_once_and
     );
 
     let replays = replays(&reader).await;
-    let would = replays.look_ahead(&reader.settings, &wish(From::Beginning)).await.unwrap();
-    assert_eq!((would.replay, would.records(), would.parts.len()), (None, 4, 1));
-    assert_eq!((would.parts[0].from, would.parts[0].to), (0, 4));
+    let planned = replays.look_ahead(&reader.settings, &wish(From::Beginning)).await.unwrap();
+    assert_eq!((planned.replay, planned.records(), planned.parts.len()), (None, 4, 1));
+    assert_eq!((planned.parts[0].from, planned.parts[0].to), (0, 4));
     let done = replays.carry_out(&reader.settings, &wish(From::Beginning)).await.unwrap();
-    assert_eq!((&done.parts, done.records()), (&would.parts, 4));
+    assert_eq!((&done.parts, done.records()), (&planned.parts, 4));
     drop(replays);
 
     let reader = reopened(reader).await;
