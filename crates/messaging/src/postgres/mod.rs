@@ -10,6 +10,7 @@ mod letters;
 pub mod outbox;
 pub mod position;
 mod session;
+pub mod standing;
 
 use std::time::Duration;
 

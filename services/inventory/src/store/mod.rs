@@ -3,6 +3,7 @@
 //! Locks are taken in one order everywhere: reservations by order, then stock by sku. The stock row is the lock of
 //! everything about its sku: product, receipts, sums.
 
+mod fold;
 mod products;
 mod receipts;
 mod reservations;

@@ -48,6 +48,19 @@ pub(super) async fn lock(
     rows.into_iter().map(Row::parse).collect()
 }
 
+/// Adds rows without any pieces; those that are there stay as they are.
+pub(super) async fn add(connection: &mut PgConnection, skus: &[&str]) -> Result<(), StoreError> {
+    if skus.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("INSERT INTO stock (sku) SELECT * FROM UNNEST($1::text[]) ON CONFLICT (sku) DO NOTHING")
+        .bind(skus)
+        .execute(connection)
+        .await
+        .map_err(StoreError::doing("add stock rows"))?;
+    Ok(())
+}
+
 /// Writes the rows that changed. All of them are there, and locked.
 pub(super) async fn save(
     connection: &mut PgConnection,
