@@ -3,12 +3,13 @@
 //!
 //! A service says by a [`Projection`] how facts change rows, with the same `evolve` it decides with, and by a [`Shelf`] how rows
 //! are loaded and saved. Neither has anything in its hands by which an event is published, a call made or a mail sent.
-//! [`Fold`] carries them along the log, [`audit`] compares.
+//! [`Fold`] carries them along the log, [`audit`] compares, [`rebuild`] swaps.
 
 pub mod audit;
 mod engine;
 mod error;
 mod projection;
+pub mod rebuild;
 mod store;
 
 pub use engine::{Fold, Passed, Progress, Purpose};

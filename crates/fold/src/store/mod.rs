@@ -2,6 +2,7 @@
 
 pub(crate) mod compare;
 mod scratch;
+mod swap;
 
 use std::str::FromStr as _;
 
@@ -29,6 +30,16 @@ impl Database {
         Ok(Self {
             options: password.into_iter().fold(options, |options, password| options.password(password)),
         })
+    }
+
+    /// How it is reached.
+    pub fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
+    /// A connection to it.
+    pub async fn connect(&self) -> Result<PgConnection, FoldError> {
+        Ok(self.with(&[]).await?)
     }
 
     /// Every statement finds its rows one by one by an index, as in the service: the tables grow while plans are kept.

@@ -21,9 +21,9 @@ pub(crate) struct Place {
 
 /// The schema.
 pub(crate) struct Scratch {
-    connection: PgConnection,
-    service: &'static str,
-    schema: &'static str,
+    pub(super) connection: PgConnection,
+    pub(super) service: &'static str,
+    pub(super) schema: &'static str,
     is_new: bool,
     discarded: standing::Discarded,
 }

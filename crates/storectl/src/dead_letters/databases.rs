@@ -89,6 +89,16 @@ impl DatabaseArgs {
 
     /// The dead letters of `service`.
     pub fn of(&self, service: Service) -> anyhow::Result<DeadLetters> {
+        let (url, password) = self.address(service)?;
+        // What is wrong with an address is not shown: there is a password in it.
+        let name = service.name();
+        DeadLetters::at(&url, password.as_deref())
+            .ok()
+            .with_context(|| format!("the address of the database of {name} is not of the form postgres://role:password@host:port/database"))
+    }
+
+    /// The address of the database of `service`, and the password where it is not in there.
+    pub fn address(&self, service: Service) -> anyhow::Result<(String, Option<String>)> {
         let name = service.name();
         let url = match (self.own(service), &self.database_server) {
             (Some(own), _) => own.clone(),
@@ -111,11 +121,7 @@ impl DatabaseArgs {
                 )
             })
         });
-        let password = password.transpose()?;
-        // What is wrong with an address is not shown: there is a password in it.
-        DeadLetters::at(&url, password.as_deref().map(str::trim))
-            .ok()
-            .with_context(|| format!("the address of the database of {name} is not of the form postgres://role:password@host:port/database"))
+        Ok((url, password.transpose()?.map(|password| password.trim().to_owned())))
     }
 
     fn own(&self, service: Service) -> Option<&String> {

@@ -30,11 +30,15 @@ pub struct LogArgs {
 }
 
 impl LogArgs {
+    /// Where it is, once a registry has answered.
+    pub(crate) async fn settings(&self) -> anyhow::Result<Settings> {
+        let registry = self.registry().await?;
+        Ok(Settings { topic_prefix: self.prefix.clone(), ..Settings::new(&self.kafka_bootstrap, registry) })
+    }
+
     /// Begins to follow it.
     pub(super) async fn follow(&self) -> anyhow::Result<Story> {
-        let registry = self.registry().await?;
-        let settings =
-            Settings { topic_prefix: self.prefix.clone(), ..Settings::new(&self.kafka_bootstrap, registry) };
+        let settings = self.settings().await?;
         let kafka = &self.kafka_bootstrap;
         Story::follow(&settings)
             .await

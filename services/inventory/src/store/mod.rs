@@ -20,7 +20,7 @@ use crate::domain::Warehouse;
 pub use products::{listed, lock_for_listing, save_product};
 pub use receipts::{book, booked};
 pub use reservations::find as find_reservation;
-pub use stock::{Level, level, levels};
+pub use stock::{Level, level, levels, received};
 
 /// The service's tables.
 #[derive(Clone, Copy, Debug, Default)]

@@ -127,6 +127,19 @@ pub async fn level(executor: impl PgExecutor<'_>, sku: &Sku) -> Result<Option<Le
     row.map(parse_level).transpose()
 }
 
+/// Pieces that were ever received, by sku.
+pub async fn received(connection: &mut PgConnection) -> Result<BTreeMap<Sku, i64>, StoreError> {
+    let rows: Vec<(String, i64)> = sqlx::query_as("SELECT sku, received FROM stock")
+        .fetch_all(connection)
+        .await
+        .map_err(StoreError::doing("load what was received"))?;
+    let parse = |(sku, received): (String, i64)| {
+        let sku = Sku::parse(&sku).map_err(|bad| impossible("stock.sku", &sku, &bad))?;
+        Ok((sku, received))
+    };
+    rows.into_iter().map(parse).collect()
+}
+
 fn parse_level(row: (String, String, i64, i64, i64, i64)) -> Result<Level, StoreError> {
     let (sku, name, on_hand, reserved, received, sequence) = row;
     let (sku, stock) = Row { sku, on_hand, reserved, received, sequence }.parse()?;
