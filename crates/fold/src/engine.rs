@@ -9,8 +9,8 @@ use messaging::{Received, StoreError};
 use crate::store::{Database, Place, Scratch};
 use crate::{Evolved, FoldError, Projection, Shelf};
 
-/// Facts that are taken in by one transaction.
-const FACTS_MAX: usize = 4_000;
+/// Records that are taken in by one transaction, unless told otherwise.
+const RECORDS_MAX: usize = 4_000;
 /// Facts that wait for what they are about. With more, only the topics that may bring it are read.
 const EARLY_MAX: usize = 4_000;
 
@@ -61,6 +61,7 @@ pub struct Fold<P: Projection, S> {
     early: BTreeMap<String, Vec<Early<P::Event>>>,
     passed: Passed,
     records: u64,
+    records_max: usize,
 }
 
 struct Early<E> {
@@ -82,7 +83,13 @@ impl<P: Projection, S: Shelf<P>> Fold<P, S> {
         }
         let places = scratch.places(projection.topics()).await?;
         let (early, passed) = (BTreeMap::new(), Passed::default());
-        Ok(Self { projection, shelf, scratch, places, early, passed, records: 0 })
+        Ok(Self { projection, shelf, scratch, places, early, passed, records: 0, records_max: RECORDS_MAX })
+    }
+
+    /// With so many records a transaction at most.
+    #[must_use]
+    pub fn by(self, records_max: usize) -> Self {
+        Self { records_max, ..self }
     }
 
     /// What was passed over since it was opened.
@@ -109,13 +116,13 @@ impl<P: Projection, S: Shelf<P>> Fold<P, S> {
         loop {
             let only_leads = self.early.values().map(Vec::len).sum::<usize>() > EARLY_MAX;
             let leads = self.projection.leads();
-            let mut batch = Vec::with_capacity(FACTS_MAX);
-            while batch.len() < FACTS_MAX
+            let mut batch = Vec::with_capacity(self.records_max);
+            while batch.len() < self.records_max
                 && let Some(entry) = reading.next(|topic| !only_leads || leads.contains(&topic)).await?
             {
                 batch.push(entry);
             }
-            let is_over = batch.len() < FACTS_MAX;
+            let is_over = batch.len() < self.records_max;
             self.take(batch).await?;
             if is_over && only_leads {
                 // What leads is at its end and there is no room: nothing is there that these are about.

@@ -26,6 +26,15 @@ pub struct Rebuilt {
     pub passed: crate::Passed,
 }
 
+/// How it is done.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct How {
+    /// Events that were decided and not sent are given up.
+    pub lose_unsent: bool,
+    /// Records a transaction at most, where it is not the usual number.
+    pub records_max: Option<usize>,
+}
+
 /// Times the end of the log is asked for again: nobody writes to it when the service is stopped.
 const TRIES_MAX: u32 = 10;
 
@@ -36,10 +45,13 @@ pub async fn rebuild<P: Projection, S: Shelf<P>>(
     shelf: S,
     database: &Database,
     log: &Log,
-    lose_unsent: bool,
+    how: How,
     mut tell: impl FnMut(Progress),
 ) -> Result<Rebuilt, FoldError> {
     let mut fold = Fold::open(projection, shelf, database, Purpose::Rebuild).await?;
+    if let Some(records) = how.records_max {
+        fold = fold.by(records);
+    }
     let mut records = 0;
     for _ in 0..TRIES_MAX {
         let extents = fold.extents(log).await?;
@@ -52,7 +64,7 @@ pub async fn rebuild<P: Projection, S: Shelf<P>>(
         // From here on nobody writes to its topics: what was written meanwhile is folded too.
         let now = fold.extents(log).await?;
         if fold.is_beyond(&now) {
-            return fold.swap(records, lose_unsent).await;
+            return fold.swap(records, how.lose_unsent).await;
         }
     }
     Err(FoldError::Restless(fold.projection.service()))

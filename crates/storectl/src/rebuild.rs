@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use fold::rebuild::{Rebuilt, rebuild};
+use fold::rebuild::{How, Rebuilt, rebuild};
 use fold::{Database, FoldError, Progress};
 use messaging::log::Log;
 use serde_json::json;
@@ -57,7 +57,8 @@ pub async fn run(args: RebuildArgs, out: &mut impl Write) -> anyhow::Result<Exit
             }
             continue;
         }
-        let rebuilt = one(service, &database, &log, args.lose_unsent, tell).await;
+        let how = How { lose_unsent: args.lose_unsent, ..How::default() };
+        let rebuilt = one(service, &database, &log, how, tell).await;
         bar.clear();
         match rebuilt {
             Ok(rebuilt) => {
@@ -104,29 +105,29 @@ pub async fn one(
     service: Service,
     database: &Database,
     log: &Log,
-    lose_unsent: bool,
+    how: How,
     tell: impl FnMut(Progress),
 ) -> Result<Rebuilt, FoldError> {
     match service {
         Service::Order => {
             migrated(database, &order::MIGRATOR).await?;
             let (facts, shelf) = (order::projection::Facts, order::store::Store);
-            Box::pin(rebuild(facts, shelf, database, log, lose_unsent, tell)).await
+            Box::pin(rebuild(facts, shelf, database, log, how, tell)).await
         }
         Service::Inventory => {
             migrated(database, &inventory::MIGRATOR).await?;
             let (facts, shelf) = (inventory::projection::Facts, inventory::store::Postgres);
-            Box::pin(rebuild(facts, shelf, database, log, lose_unsent, tell)).await
+            Box::pin(rebuild(facts, shelf, database, log, how, tell)).await
         }
         Service::Billing => {
             migrated(database, &billing::MIGRATOR).await?;
             let (facts, shelf) = (billing::projection::Facts, billing::store::Payments);
-            Box::pin(rebuild(facts, shelf, database, log, lose_unsent, tell)).await
+            Box::pin(rebuild(facts, shelf, database, log, how, tell)).await
         }
         Service::Email => {
             migrated(database, &email::MIGRATOR).await?;
             let (facts, shelf) = (email::projection::Facts, email::store::Store);
-            Box::pin(rebuild(facts, shelf, database, log, lose_unsent, tell)).await
+            Box::pin(rebuild(facts, shelf, database, log, how, tell)).await
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::programs::StoreArgs;
 
 pub use across::{Across, across};
 pub(crate) use progress::Bar;
-pub use tell::line;
+pub use tell::{document, line};
 pub(crate) use tell::{passed as tell_passed, report as tell_report};
 
 /// Of which services.

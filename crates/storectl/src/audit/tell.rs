@@ -101,7 +101,7 @@ pub(super) fn across(across: &Across, out: &mut impl Write) -> io::Result<()> {
 }
 
 /// One document for tools. Its fields keep their names.
-pub(super) fn document(reports: &[Report], across: Option<&Across>) -> Value {
+pub fn document(reports: &[Report], across: Option<&Across>) -> Value {
     let across = across.map(|across| {
         let violations: Vec<String> = across.violations.iter().map(ToString::to_string).collect();
         json!({ "orders": across.orders, "ledger_entries": across.effects, "under_way": across.under_way,
