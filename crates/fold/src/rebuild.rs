@@ -7,7 +7,7 @@ use messaging::log::Log;
 
 use crate::engine::Progress;
 use crate::store::Database;
-use crate::{Fold, FoldError, Projection, Purpose, Shelf};
+use crate::{Fold, FoldError, Projection, Purpose, Shelf, Whose};
 
 /// What a rebuild came to.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -61,7 +61,8 @@ pub async fn rebuild<P: Projection, S: Shelf<P>>(
         })
         .await?;
         fold.scratch.refuse_while_alive().await?;
-        // From here on nobody writes to its topics: what was written meanwhile is folded too.
+        // From here on nobody writes to its own topics: what was written meanwhile must be folded too. Others go on, and what
+        // they write is read after the swap, as at any time.
         let now = fold.extents(log).await?;
         if fold.is_beyond(&now) {
             return fold.swap(records, how.lose_unsent).await;
@@ -71,8 +72,14 @@ pub async fn rebuild<P: Projection, S: Shelf<P>>(
 }
 
 impl<P: Projection, S: Shelf<P>> Fold<P, S> {
+    /// Whether all that the service itself has written is folded.
     fn is_beyond(&self, extents: &[messaging::log::Extent]) -> bool {
-        extents.iter().all(|extent| {
+        let tables = self.projection.tables();
+        let own = |topic: &str| {
+            let mut numbers = tables.iter().flat_map(|table| table.numbers);
+            numbers.any(|number| number.whose == Whose::Own && number.topic == topic)
+        };
+        extents.iter().filter(|extent| own(extent.topic)).all(|extent| {
             let place = self.places.get(&(extent.topic, extent.partition));
             place.is_some_and(|place| place.next >= extent.end)
         })

@@ -117,12 +117,13 @@ async fn plant_one(
     number: usize,
     from_back: bool,
 ) -> Vec<String> {
+    let old = format!("{table}.{column}");
     let changed = match kind {
-        "text" => format!("coalesce({column}, '') || 'x'"),
+        "text" => format!("coalesce({old}, '') || 'x'"),
         "uuid" => "gen_random_uuid()".to_owned(),
-        "bigint" | "integer" => format!("coalesce({column}, 0) + 1000"),
-        "timestamp with time zone" => format!("coalesce({column}, now()) + interval '1 second'"),
-        "boolean" => format!("NOT {column}"),
+        "bigint" | "integer" => format!("coalesce({old}, 0) + 1000"),
+        "timestamp with time zone" => format!("coalesce({old}, now()) + interval '1 second'"),
+        "boolean" => format!("NOT {old}"),
         "jsonb" => r#"'[{"sku": "none", "quantity": 1}]'"#.to_owned(),
         other => panic!("{table}.{column} is of the type {other}: say here how it is changed"),
     };

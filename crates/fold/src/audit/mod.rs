@@ -119,7 +119,8 @@ impl<P: Projection, S: Shelf<P>> Audit<P, S> {
         for ((_, key), (now, _)) in moving.iter_mut() {
             now.is_unsent = unsent.contains(key);
         }
-        details(fold, &mut moment, report, moving, before).await
+        details(fold, &mut moment, report, moving, before).await?;
+        Ok(moment.end().await?)
     }
 
     async fn finish(mut self, log: &Log) -> Result<Report, FoldError> {

@@ -48,6 +48,11 @@ impl<'a> Moment<'a> {
         Ok(Self { transaction: begun.map_err(StoreError::doing("begin to compare"))?, schema })
     }
 
+    /// Lets go of the tables: one that is only dropped would hold them until the connection is used again.
+    pub(crate) async fn end(self) -> Result<(), StoreError> {
+        self.transaction.rollback().await.map_err(StoreError::doing("end a comparison"))
+    }
+
     /// How far the service has read.
     pub(crate) async fn positions(&mut self) -> Result<BTreeMap<(String, i32), i64>, StoreError> {
         standing::positions(&mut self.transaction).await
