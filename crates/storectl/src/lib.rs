@@ -2,6 +2,7 @@
 //! order. What the binary does is
 //! here, so that `counterflow` and tests do the same.
 
+pub mod audit;
 pub mod check;
 pub mod cli;
 pub mod client;
@@ -9,6 +10,7 @@ pub mod dead_letters;
 pub mod demo;
 pub mod order;
 pub mod programs;
+pub mod rebuild;
 pub mod replay;
 pub mod sagas;
 pub mod schemas;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use fold::Database;
 use kernel::Ids as _;
 use kernel::clock::SystemIds;
 use messaging::{Settings, TraceMode};
@@ -12,6 +13,7 @@ use service_kit::config::{CorsArgs, DatabaseArgs, HttpArgs, Secret, TelemetryArg
 use stack::Endpoints;
 use storectl::Client;
 pub use storectl::Program;
+use storectl::dead_letters::Service;
 use tokio_util::sync::CancellationToken;
 
 /// What a store is started with.
@@ -146,6 +148,15 @@ impl Store {
     /// The database of a service, as it is given to the service.
     pub fn database(&self, program: Program) -> Option<&DatabaseArgs> {
         self.databases.get(program as usize)
+    }
+
+    /// The databases of the services, as who may make tables there: for tools that hold them to the log.
+    pub fn databases_of_services(&self) -> anyhow::Result<Vec<(Service, Database)>> {
+        let of = |service: Service, args: &DatabaseArgs| {
+            let url = args.database_admin_url.as_ref().unwrap_or(&args.database_url);
+            Ok((service, Database::at(service.name(), url.reveal(), None)?))
+        };
+        Service::ALL.into_iter().zip(&self.databases).map(|(service, args)| of(service, args)).collect()
     }
 
     /// Stops one program as Ctrl-C would.

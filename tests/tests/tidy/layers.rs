@@ -158,6 +158,37 @@ fn a_consumer_leaves_transactions_retries_and_spans_to_messaging() {
 }
 
 #[test]
+fn a_projection_folds_and_does_nothing() {
+    let banned = [
+        "Cause",
+        "Clock",
+        "Effects",
+        "Ids",
+        "Intent",
+        "IntentChange",
+        "NewIntent",
+        "Outbox",
+        "PgConnection",
+        "Runtime",
+        "Worker",
+        "decide",
+        "gateway",
+        "mailer",
+        "sqlx",
+        "tokio",
+        "worker",
+    ];
+    let findings = mentions(
+        |path| path.ends_with("/src/projection.rs") && is_service(path),
+        &banned,
+        |word| {
+            format!("names `{word}`; what is folded again must not publish, call or decide anything again")
+        },
+    );
+    none(&findings);
+}
+
+#[test]
 fn sql_is_only_where_the_database_is() {
     let at_home = |path: &str| {
         let rooms = [

@@ -16,6 +16,7 @@ fn every_service_has_the_same_rooms() {
         "app.rs",
         "config.rs",
         "consumer.rs",
+        "projection.rs",
         "domain/mod.rs",
         "http/mod.rs",
         "http/error.rs",

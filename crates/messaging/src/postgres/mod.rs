@@ -11,6 +11,7 @@ pub mod outbox;
 pub mod position;
 pub mod replay;
 mod session;
+pub mod standing;
 
 use std::time::Duration;
 

@@ -89,20 +89,25 @@ impl DatabaseArgs {
 
     /// The dead letters of `service`.
     pub fn of(&self, service: Service) -> anyhow::Result<DeadLetters> {
-        let name = service.name();
-        let (url, password) = self.address(name, self.own(service))?;
+        let (url, password) = self.address(service)?;
         // What is wrong with an address is not shown: there is a password in it.
+        let name = service.name();
         DeadLetters::at(&url, password.as_deref())
             .ok()
             .with_context(|| format!("the address of the database of {name} is not of the form postgres://role:password@host:port/database"))
     }
 
-    /// Address and password of the database of anybody with one on the server.
-    pub(crate) fn address_of(&self, name: &str) -> anyhow::Result<(String, Option<String>)> {
-        self.address(name, None)
+    /// The address of the database of `service`, and the password where it is not in there.
+    pub fn address(&self, service: Service) -> anyhow::Result<(String, Option<String>)> {
+        self.address_at(service.name(), self.own(service))
     }
 
-    fn address(&self, name: &str, own: Option<&String>) -> anyhow::Result<(String, Option<String>)> {
+    /// Address and password of the database of anybody with one on the server.
+    pub(crate) fn address_of(&self, name: &str) -> anyhow::Result<(String, Option<String>)> {
+        self.address_at(name, None)
+    }
+
+    fn address_at(&self, name: &str, own: Option<&String>) -> anyhow::Result<(String, Option<String>)> {
         let url = match (own, &self.database_server) {
             (Some(own), _) => own.clone(),
             (None, Some(server)) => {

@@ -104,6 +104,11 @@ impl fmt::Debug for Person {
 }
 
 impl Customer {
+    /// One of whom nothing was heard.
+    pub fn unknown(id: CustomerId) -> Self {
+        Self { id, standing: Standing::Unknown, sequence: Sequence(0) }
+    }
+
     /// Registers or changes the customer; `None` when nothing is new.
     pub fn register(&self, person: &Person, now: Timestamp) -> Result<Option<Event>, Erased> {
         match &self.standing {
