@@ -226,4 +226,11 @@ mod tests {
     fn personal_data_is_not_shown_by_debug() {
         assert!(!format!("{:?}", ada()).contains("ada"));
     }
+
+    #[test]
+    fn a_person_is_kept_as_written() {
+        let person = Person::new("Ada Lovelace", "ada@elsewhere.example").unwrap();
+        assert_eq!((person.name(), person.email()), ("Ada Lovelace", "ada@elsewhere.example"));
+        assert_eq!(Person::check_name("Ada Lovelace").unwrap(), "Ada Lovelace");
+    }
 }
