@@ -167,7 +167,9 @@ impl<P: Projection, S: Shelf<P>> Fold<P, S> {
             }
         }
         let mut keys = BTreeSet::new();
-        facts.iter().for_each(|one| self.projection.keys(&one.fact.event, &mut keys));
+        for one in &facts {
+            self.projection.keys(&one.fact.event, &mut keys);
+        }
         let mut transaction = self.scratch.begin().await?;
         let mut rows = self.shelf.load(&mut transaction, &keys).await?;
         for one in facts {

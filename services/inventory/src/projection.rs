@@ -99,9 +99,7 @@ impl Projection for Facts {
             | Event::StockRejected(events::StockRejected { order_id, .. })
             | Event::StockCommitted(events::StockCommitted { order_id, .. })
             | Event::StockReleased(events::StockReleased { order_id, .. }) => {
-                if is_new(rows.warehouse.sequence_mut(*order_id), sequence) {
-                    rows.warehouse.evolve(&fact.event);
-                }
+                rows.answer(*order_id, &fact.event, sequence);
             }
             _ => {}
         }
@@ -110,6 +108,13 @@ impl Projection for Facts {
 }
 
 impl Rows {
+    /// What was answered to an order.
+    fn answer(&mut self, order_id: OrderId, event: &Event, number: i64) {
+        if is_new(self.warehouse.sequence_mut(order_id), number) {
+            self.warehouse.evolve(event);
+        }
+    }
+
     /// A product comes with the row of its stock.
     fn list(&mut self, listed: &events::ProductListed, number: i64) {
         let sku = &listed.sku;

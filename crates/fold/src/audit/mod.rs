@@ -167,7 +167,7 @@ async fn details<P: Projection, S: Shelf<P>>(
         moment
             .details(detail, &left_out, wanted.as_deref(), |odd| {
                 let wrong = columns(odd.live.as_ref(), odd.expected.as_ref());
-                report.differ(&table, &odd.key, odd.row, wrong);
+                report.differ(&table, &odd.key, odd.row.as_deref(), wrong);
             })
             .await?;
     }

@@ -118,7 +118,7 @@ impl Report {
         self.waiting.is_empty() && self.unfinished.is_none()
     }
 
-    pub(super) fn differ(&mut self, table: &Table, key: &str, row: Option<String>, wrong: Vec<Differs>) {
+    pub(super) fn differ(&mut self, table: &Table, key: &str, row: Option<&str>, wrong: Vec<Differs>) {
         for one in wrong {
             self.found += 1;
             if self.differences.len() == KEPT_MAX {
@@ -131,7 +131,7 @@ impl Report {
             self.differences.push(Difference {
                 table,
                 key,
-                row: row.clone(),
+                row: row.map(ToOwned::to_owned),
                 column,
                 live,
                 expected,

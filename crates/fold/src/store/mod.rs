@@ -27,9 +27,7 @@ impl Database {
     pub fn at(service: &'static str, url: &str, password: Option<&str>) -> Result<Self, FoldError> {
         let options = PgConnectOptions::from_str(url).map_err(|_| FoldError::BadUrl(service))?;
         let options = options.application_name(APPLICATION);
-        Ok(Self {
-            options: password.into_iter().fold(options, |options, password| options.password(password)),
-        })
+        Ok(Self { options: password.into_iter().fold(options, PgConnectOptions::password) })
     }
 
     /// How it is reached.

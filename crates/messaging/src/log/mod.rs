@@ -79,7 +79,7 @@ pub enum LogError {
         bootstrap: String,
         /// What librdkafka said.
         #[source]
-        source: KafkaError,
+        source: Box<KafkaError>,
     },
     /// The brokers do not say what there is.
     #[error("cannot ask {bootstrap} for the ends of {topic}")]
@@ -90,7 +90,7 @@ pub enum LogError {
         topic: String,
         /// What librdkafka said.
         #[source]
-        source: KafkaError,
+        source: Box<KafkaError>,
     },
     /// Another cluster, or another prefix.
     #[error("there is no topic {0}: are KAFKA_BOOTSTRAP and TOPIC_PREFIX those of the store?")]
@@ -104,7 +104,7 @@ pub enum LogError {
         partition: i32,
         /// What librdkafka said.
         #[source]
-        source: KafkaError,
+        source: Box<KafkaError>,
     },
     /// Retention has taken what is needed, or the topic was made anew.
     #[error("{topic}/{partition} is needed from {from} on, but has records from {low} to {end} only")]
@@ -161,7 +161,7 @@ impl Log {
         let client: BaseConsumer = self
             .config()
             .create()
-            .map_err(|source| LogError::Client { bootstrap: self.bootstrap(), source })?;
+            .map_err(|source| LogError::Client { bootstrap: self.bootstrap(), source: Box::new(source) })?;
         let (names, bootstrap) = (
             topics.iter().map(|topic| (*topic, self.settings.topic(topic))).collect::<Vec<_>>(),
             self.bootstrap(),
@@ -169,8 +169,10 @@ impl Log {
         let asked = tokio::task::spawn_blocking(move || {
             let mut extents = Vec::new();
             for (topic, name) in names {
-                let failed =
-                    |source| LogError::Ends { bootstrap: bootstrap.clone(), topic: name.clone(), source };
+                let failed = |source| {
+                    let (bootstrap, topic) = (bootstrap.clone(), name.clone());
+                    LogError::Ends { bootstrap, topic, source: Box::new(source) }
+                };
                 let metadata = client.fetch_metadata(Some(&name), BROKER_TIMEOUT).map_err(failed)?;
                 let known = metadata.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions);
                 let partitions: Vec<i32> = known.map(rdkafka::metadata::MetadataPartition::id).collect();
@@ -191,7 +193,7 @@ impl Log {
     /// Reads these spans, the records of one partition in their order, those of different ones by their time. It waits for who
     /// takes them: a bounded part of each partition is held.
     pub fn read<E: Event>(&self, spans: &[Span]) -> Result<Reading<E>, LogError> {
-        let failed = |source| LogError::Client { bootstrap: self.bootstrap(), source };
+        let failed = |source| LogError::Client { bootstrap: self.bootstrap(), source: Box::new(source) };
         let spans: Vec<Span> = spans.iter().copied().filter(|span| span.from < span.end).collect();
         if spans.is_empty() {
             return Ok(Reading::of(Vec::new(), Vec::new()));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use kernel::Event;
 use rdkafka::consumer::DefaultConsumerContext;
 use rdkafka::consumer::StreamConsumer;
@@ -79,15 +80,13 @@ async fn read<E: Event>(
                 .await
                 .map_err(|_| stalled(span, "the brokers"))?
         } else {
-            match futures::FutureExt::now_or_never(queue.recv()) {
-                Some(received) => received,
-                None => {
-                    if sender.send(Ok(std::mem::take(&mut chunk))).await.is_err() {
-                        return Ok(());
-                    }
-                    continue;
+            let Some(received) = queue.recv().now_or_never() else {
+                if sender.send(Ok(std::mem::take(&mut chunk))).await.is_err() {
+                    return Ok(());
                 }
-            }
+                continue;
+            };
+            received
         };
         let over = match received {
             Ok(message) => {
@@ -102,7 +101,7 @@ async fn read<E: Event>(
             Err(KafkaError::PartitionEOF(_)) => true, // behind the last record there may be marks of transactions
             Err(source) => {
                 let Span { topic, partition, .. } = span;
-                return Err(LogError::Read { topic, partition, source });
+                return Err(LogError::Read { topic, partition, source: Box::new(source) });
             }
         };
         if over {
