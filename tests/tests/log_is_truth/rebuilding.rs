@@ -1,6 +1,6 @@
 //! Tables made anew from the log.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 
 use all::launch::Program;
@@ -152,7 +152,7 @@ async fn be_killed(given: &str) {
     let mut transactions = 0;
     let told = |_| {
         transactions += 1;
-        println!("folded {transactions}");
+        writeln!(std::io::stdout(), "folded {transactions}").unwrap();
         if transactions == 3 {
             std::thread::park();
         }
