@@ -149,10 +149,10 @@ async fn be_killed(given: &str) {
     let settings = Settings { topic_prefix: prefix.to_owned(), ..Settings::new(kafka, registry) };
     let (database, log) = (Database::at("order", url, None).unwrap(), Log::open(&settings).unwrap());
     let how = How { records_max: Some(RECORDS_A_TRANSACTION), ..How::default() };
-    let mut transactions = 0;
+    let (mut transactions, mut out) = (0, std::io::stdout());
     let told = |_| {
         transactions += 1;
-        writeln!(std::io::stdout(), "folded {transactions}").unwrap();
+        writeln!(out, "folded {transactions}").unwrap();
         if transactions == 3 {
             std::thread::park();
         }
