@@ -39,13 +39,7 @@ fn datum(schema: &Schema, json: Json) -> Vec<u8> {
 }
 
 fn key(record: &Record, json: &Json) -> String {
-    let field = match record.topic {
-        "products" => "sku",
-        "customers" => "customer_id",
-        _ if record.name.ends_with("StockReceived") => "sku",
-        _ => "order_id",
-    };
-    json[field].as_str().unwrap().to_owned()
+    json[record.key].as_str().unwrap().to_owned()
 }
 
 fn decode(record: &Record, writer: &Schema, json: Json) -> Result<Event, DecodeError> {
@@ -125,6 +119,8 @@ fn the_catalogue_finds_schemas_by_full_name_only() {
         assert_eq!(record.name, format!("counterflow.{}.{}", record.topic, short_name(record)));
         assert!(topics::ALL.contains(&record.topic));
     }
+    assert!(topics::ALL.iter().all(|topic| topics::about(topic).contains("keyed by")));
+    assert_eq!(topics::about("parcels"), "");
     assert!(Event::schema_of("OrderCreated").is_none() && Event::schema_text_of("").is_none());
     let compacted: Vec<_> = topics::ALL.iter().filter(|topic| Event::is_compacted(topic)).collect();
     assert_eq!(compacted, [&topics::PRODUCTS, &topics::CUSTOMERS]);
