@@ -248,6 +248,12 @@ async fn register(shop: &Shop) {
     let schema = json!({"schemaType": "AVRO", "schema": TEXT});
     let answer = reqwest::Client::new().post(url).json(&schema).send().await.unwrap();
     assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    let subjects = storectl::schemas::look(registry).await.unwrap();
+    let differences: Vec<String> =
+        subjects.iter().flat_map(storectl::schemas::Subject::differences).collect();
+    assert_eq!(differences, [""; 0]);
+    let created = subjects.iter().find(|subject| subject.name == CREATED).unwrap();
+    assert_eq!(created.versions.len(), 2, "both at the same time: {created:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
