@@ -13,9 +13,7 @@ use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::writer::datum::GenericDatumWriter;
 use events::{Event, PaymentToken};
 use kernel::clock::SystemIds;
-use kernel::{
-    Body, CustomerId, DecodeError, EncodeError, Event as _, Ids, LineQuantity, OrderId, Sku, Timestamp,
-};
+use kernel::{Body, CustomerId, DecodeError, EncodeError, Ids, LineQuantity, OrderId, Sku, Timestamp};
 use messaging::{
     Cause, Effects, Handler, Outgoing, Received, Refused, Repository, Runtime, Silent, StoreError,
 };
@@ -262,9 +260,14 @@ async fn two_versions_of_every_service_share_the_work_while_a_schema_changes() {
     Load::prepare(&shop).await;
     let load = Load::start(&shop);
     let earlier = Earlier::start(&shop).await;
-    let mut by_the_earlier = BTreeSet::new();
+    let by_the_earlier = Mutex::new(BTreeSet::new());
     until("both versions have read what the other wrote", SOON, async || {
-        by_the_earlier.insert(earlier.place(&shop).await.to_string());
+        let placed = earlier.place(&shop).await.to_string();
+        let by_the_earlier = {
+            let mut all = by_the_earlier.lock().unwrap();
+            all.insert(placed);
+            all.clone()
+        };
         let mut wish = a_lamp(&shop);
         wish["channel"] = json!("web");
         let (status, order) =
