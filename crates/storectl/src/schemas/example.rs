@@ -94,7 +94,9 @@ pub(crate) fn check_crossing(
     read(&bytes, writer, reader).map(drop).map_err(|error| {
         finding(
             &file,
-            format!("is not read by code of {code} ({error}): take the change back, or make it a new event name"),
+            format!(
+                "is not read by code of {code} ({error}): take the change back, or make it a new event name"
+            ),
         )
     })
 }
