@@ -198,9 +198,9 @@ impl Earlier {
         let (handler, rows) = (Arc::new(handler), Arc::new(Rows(rows)));
         let shutdown = self.shutdown.clone();
         let consumer = messaging::consumer::run(runtime.clone(), handler, rows, shutdown.clone());
-        self.loops.spawn(async move { drop(consumer.await) });
+        self.loops.spawn(consumer);
         let relay = messaging::relay::run::<Old>(runtime, shutdown);
-        self.loops.spawn(async move { drop(relay.await) });
+        self.loops.spawn(relay);
     }
 
     /// What the desk of the version before does with a basket.
