@@ -99,21 +99,18 @@ fn message(topic: &Topic, event: &Entry) -> Value {
             "bindingVersion": KAFKA_BINDING,
         }},
     });
-    match &event.body {
-        Some(Written { schema, example, .. }) => {
-            message["summary"] = schema["doc"].clone();
-            message["contentType"] = json!("application/avro");
-            message["payload"] = json!({"schemaFormat": AVRO, "schema": schema});
-            message["examples"] = json!([{"name": event.short(), "payload": example}]);
-            let kafka = &mut message["bindings"]["kafka"];
-            kafka["schemaIdLocation"] = json!("payload");
-            kafka["schemaIdPayloadEncoding"] = json!("confluent");
-            kafka["schemaLookupStrategy"] = json!("RecordNameStrategy");
-        }
-        None => {
-            message["summary"] = json!("A null value: what was under this key is erased.");
-            message["payload"] = json!({"type": "null"});
-        }
+    if let Some(Written { schema, example, .. }) = &event.body {
+        message["summary"] = schema["doc"].clone();
+        message["contentType"] = json!("application/avro");
+        message["payload"] = json!({"schemaFormat": AVRO, "schema": schema});
+        message["examples"] = json!([{"name": event.short(), "payload": example}]);
+        let kafka = &mut message["bindings"]["kafka"];
+        kafka["schemaIdLocation"] = json!("payload");
+        kafka["schemaIdPayloadEncoding"] = json!("confluent");
+        kafka["schemaLookupStrategy"] = json!("RecordNameStrategy");
+    } else {
+        message["summary"] = json!("A null value: what was under this key is erased.");
+        message["payload"] = json!({"type": "null"});
     }
     message
 }
