@@ -140,6 +140,20 @@ fn every_table_says_whether_it_is_folded_from_the_log_or_local() {
 }
 
 #[test]
+fn the_headers_of_the_catalogue_are_those_that_are_written() {
+    let wire = PROJECT.text("crates/messaging/src/kafka/wire.rs");
+    let written = wire.split("pub fn headers(").nth(1).unwrap().split("OwnedHeaders::new").next().unwrap();
+    let name = |text: &&str| text.starts_with("ce_") || text.starts_with("trace") || *text == "content-type";
+    let written: BTreeSet<&str> = written.split('"').skip(1).step_by(2).filter(name).collect();
+    let document: serde_json::Value =
+        serde_json::from_str(&PROJECT.text("docs/events/asyncapi.json")).unwrap();
+    let documented = document.pointer("/components/messageTraits/record/headers/properties").unwrap();
+    let documented: BTreeSet<&str> = documented.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(documented, written, "mend `headers` in services/all/src/catalogue/asyncapi.rs");
+    assert!(written.len() > 10, "{written:?}");
+}
+
+#[test]
 fn a_migration_leaves_the_release_before_in_peace() {
     let mut findings = Vec::new();
     let mut folders = BTreeSet::new();
