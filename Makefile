@@ -1,6 +1,6 @@
 # Every command of the project; `make` lists them. CARGO_TARGET_DIR is respected.
 .DEFAULT_GOAL := help
-.PHONY: help setup build check fmt lint docs tidy schemas contract openapi rules deny compose test e2e drill torture simulate mutants fuzz-api fuzz-log demo run new-listener bench reset clean-data up down logs compilers maven
+.PHONY: help setup build check fmt lint docs tidy schemas contract openapi events catalogue asyncapi rules deny compose test e2e drill torture simulate mutants fuzz-api fuzz-log demo run new-listener bench reset clean-data up down logs compilers maven
 
 # Where cargo puts its programs.
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),$(shell cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'))
@@ -21,7 +21,7 @@ setup: maven build ## Make this machine ready: build, then find or install Java 
 build: compilers ## Build every program, unoptimised
 	@cargo build --workspace --bins --test tidy
 
-check: fmt lint docs tidy schemas contract rules deny compose ## Everything that must hold before a commit
+check: fmt lint docs tidy schemas contract events asyncapi rules deny compose ## Everything that must hold before a commit
 	@echo "check: all in order"
 
 fmt: ## Is the code formatted as rustfmt does it?
@@ -52,6 +52,28 @@ contract: build ## Are the documents in docs/openapi what the programs say, and 
 
 openapi: build ## Write what the programs say of their HTTP APIs to docs/openapi; refused where callers would break
 	@"$(PROGRAMS)/counterflow" openapi write
+
+events: build ## Is the catalogue in docs/events what schemas and code say?
+	@"$(PROGRAMS)/counterflow" catalogue check
+
+catalogue: build ## Write what schemas and code say of the events to docs/events
+	@"$(PROGRAMS)/counterflow" catalogue write
+
+# The parser's packages lie beside what cargo makes; their versions and checksums are in the lock file.
+ASYNCAPI = $(TARGET_DIR)/asyncapi
+asyncapi: ## Is docs/events/asyncapi.json valid? Asked of AsyncAPI's own parser; skipped where node and npm are not installed
+	@if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
+		echo "asyncapi: SKIPPED, node and npm are not installed (Debian: apt install nodejs npm)"; \
+	else \
+		mkdir -p "$(ASYNCAPI)" && cp tests/asyncapi/*.json tests/asyncapi/*.mjs "$(ASYNCAPI)" && \
+		if cmp -s tests/asyncapi/package-lock.json "$(ASYNCAPI)/installed" || \
+			(cd "$(ASYNCAPI)" && npm ci --ignore-scripts --no-audit --no-fund --loglevel error >/dev/null && \
+				cp package-lock.json installed); then \
+			node "$(ASYNCAPI)/validate.mjs" docs/events/asyncapi.json; \
+		else \
+			echo "asyncapi: npm cannot fetch the parser (tests/asyncapi/package-lock.json): see above" >&2; exit 1; \
+		fi; \
+	fi
 
 deny: ## Licences, sources and duplicates among the dependencies; skipped where cargo-deny is not installed
 	@if command -v cargo-deny >/dev/null; then \

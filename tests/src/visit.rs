@@ -108,6 +108,11 @@ impl Visit {
         self.with(|done| done.orders.clone())
     }
 
+    /// An order that was accepted some other way.
+    pub fn placed(&self, order: OrderId) {
+        self.with(|done| done.orders.push(order));
+    }
+
     /// What was put on the shelves.
     pub fn received(&self) -> BTreeMap<Sku, i64> {
         self.with(|done| done.received.clone())

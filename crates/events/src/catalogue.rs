@@ -24,6 +24,8 @@ pub struct Record {
     pub name: &'static str,
     /// The topic, without prefix.
     pub topic: &'static str,
+    /// The field that is the record's key on the log.
+    pub key: &'static str,
     /// The schema as it is registered.
     pub schema_text: &'static str,
     /// True where a key's last record wins for ever.
@@ -40,15 +42,23 @@ macro_rules! schema_path {
 
 macro_rules! catalogue {
     ($(
-        $(#[$doc:meta])*
+        $(#[doc = $doc:literal])+
         $topic:ident = $text:literal, $cleanup:ident { $( $record:ident by $key:ident, )+ }
     )+) => {
         /// Names of the topics, without prefix.
         pub mod topics {
-            $( $(#[$doc])* pub const $topic: &str = $text; )+
+            $( $(#[doc = $doc])+ pub const $topic: &str = $text; )+
 
             /// All of them.
             pub const ALL: &[&str] = &[$($topic),+];
+
+            /// What is on a topic, by whom and under which key: one sentence, empty for a topic that is none of ours.
+            pub fn about(topic: &str) -> &'static str {
+                match topic {
+                    $( $topic => concat!($($doc),+).trim_ascii(), )+
+                    _ => "",
+                }
+            }
         }
 
         /// Every record that has a schema, by topic.
@@ -56,6 +66,7 @@ macro_rules! catalogue {
             Record {
                 name: <$record as Payload>::NAME,
                 topic: topics::$topic,
+                key: stringify!($key),
                 schema_text: include_str!(schema_path!($text, $record)),
                 compacted: catalogue!(@$cleanup),
             },

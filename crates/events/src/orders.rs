@@ -25,6 +25,13 @@ pub struct OrderCreated {
     /// When a still undecided order is cancelled as `timed_out`.
     #[serde(with = "kernel::time::micros")]
     pub deadline_at: Timestamp,
+    /// Where the order was placed, 1 to 40 characters; `None` when nobody said, and in orders of version 1.
+    #[serde(
+        default,
+        serialize_with = "crate::wire::write_optional_text::<_, 40>",
+        deserialize_with = "crate::wire::read_optional_text::<_, 40>"
+    )]
+    pub channel: Option<String>,
 }
 
 /// Stock is reserved and the payment authorised: the order will be delivered.

@@ -69,7 +69,8 @@ pub trait Handler: Send + Sync + 'static {
     /// Topics it reads, without prefix.
     fn topics(&self) -> &'static [&'static str];
 
-    /// Adds the aggregates `event` touches.
+    /// Adds the aggregates `event` touches. An event that touches none is none of the service's business: that is how the
+    /// catalogue in `docs/events` knows who reads what.
     fn keys(&self, event: &Self::Event, keys: &mut BTreeSet<Self::Key>);
 
     /// Changes `loaded` in memory and says what else must happen. On `Err`, `loaded` is thrown away.

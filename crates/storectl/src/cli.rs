@@ -142,6 +142,18 @@ enum Schemas {
         #[arg(long, default_value = "schemas")]
         dir: PathBuf,
     },
+    /// List what the registry has of the schemas of this build: versions and ids. Exits with 2 when it does not answer
+    List {
+        /// Address of the schema registry's Confluent-compatible API
+        #[arg(long, env = "REGISTRY_URL")]
+        registry_url: String,
+    },
+    /// Say what the registry lacks of the schemas of this build. Exits with 1 when it lacks any, with 2 when it does not answer
+    Diff {
+        /// Address of the schema registry's Confluent-compatible API
+        #[arg(long, env = "REGISTRY_URL")]
+        registry_url: String,
+    },
     /// Register the schemas of this build, one subject a record, and fix their compatibility at FULL_TRANSITIVE
     Push {
         /// Address of the schema registry's Confluent-compatible API
@@ -177,6 +189,12 @@ pub async fn run(cli: Cli, out: &mut impl Write) -> anyhow::Result<ExitCode> {
                 writeln!(out, "{subject} has the id {id}, FULL_TRANSITIVE")?;
             }
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Schemas(Schemas::List { registry_url }) => {
+            Ok(or_could_not_look(list_schemas(&registry_url, out).await))
+        }
+        Command::Schemas(Schemas::Diff { registry_url }) => {
+            Ok(or_could_not_look(diff_schemas(&registry_url, out).await))
         }
         Command::Topics(Topics::Create { kafka_bootstrap, prefix, partitions }) => {
             create(&kafka_bootstrap, &prefix, partitions, out).await
@@ -233,6 +251,35 @@ fn check_schemas(dir: &Path, out: &mut impl Write) -> io::Result<ExitCode> {
         writeln!(out, "{} findings in {records} schemas", findings.len())?;
         Ok(ExitCode::FAILURE)
     }
+}
+
+async fn list_schemas(registry_url: &str, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    for subject in schemas::look(registry_url).await? {
+        let versions = if subject.versions.is_empty() {
+            "not registered".to_owned()
+        } else {
+            format!("versions {}", subject.told())
+        };
+        let ours = subject.ours.map_or_else(
+            || "this build's is not among them".to_owned(),
+            |schemas::Ours { version, id }| format!("this build writes {version}, id {id}"),
+        );
+        writeln!(out, "{}: {versions}; {ours}", subject.name)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn diff_schemas(registry_url: &str, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    let subjects = schemas::look(registry_url).await?;
+    let said: Vec<String> = subjects.iter().flat_map(schemas::Subject::differences).collect();
+    for sentence in &said {
+        writeln!(out, "{sentence}")?;
+    }
+    if said.is_empty() {
+        writeln!(out, "the registry has all {} schemas of this build", subjects.len())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(ExitCode::FAILURE)
 }
 
 fn publish(dir: &Path, out: &mut impl Write) -> io::Result<ExitCode> {

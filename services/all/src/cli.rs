@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use service_kit::config::TelemetryArgs;
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +37,33 @@ enum Command {
         #[command(subcommand)]
         action: Action,
     },
+    /// The catalogue of events in the repository: pages and an AsyncAPI document, made of schemas and code
+    Catalogue {
+        /// What to do with it
+        #[command(subcommand)]
+        action: Catalogue,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Catalogue {
+    /// Says which file is not what schemas and code say; exit code 1 then
+    Check(Folders),
+    /// Writes what schemas and code say
+    Write(Folders),
+}
+
+#[derive(Args, Debug)]
+struct Folders {
+    /// Folder of the catalogue
+    #[arg(long, default_value = crate::catalogue::FOLDER)]
+    dir: PathBuf,
+    /// Folder of the schemas
+    #[arg(long, default_value = crate::catalogue::SCHEMAS)]
+    schemas: PathBuf,
+    /// Folder of the services
+    #[arg(long, default_value = crate::catalogue::SERVICES)]
+    services: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
@@ -70,6 +97,12 @@ impl Cli {
             Command::Run { dir } => Box::pin(crate::run::keep_running(&dir, shutdown)).await,
             Command::Openapi { action: Action::Check { dir } } => crate::openapi::check(&dir),
             Command::Openapi { action: Action::Write { dir } } => crate::openapi::write(&dir),
+            Command::Catalogue { action: Catalogue::Check(Folders { dir, schemas, services }) } => {
+                crate::catalogue::check(&dir, &schemas, &services)
+            }
+            Command::Catalogue { action: Catalogue::Write(Folders { dir, schemas, services }) } => {
+                crate::catalogue::write(&dir, &schemas, &services)
+            }
         }
     }
 }

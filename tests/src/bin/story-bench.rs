@@ -154,6 +154,7 @@ fn story(order_id: OrderId, at: Timestamp) -> anyhow::Result<[(&'static str, Eve
         total: price,
         payment_token: PaymentToken::parse("tok_ok")?,
         created_at: at,
+        channel: None,
         deadline_at: at.plus(Duration::from_mins(10)),
     };
     let confirmed = OrderConfirmed { order_id, customer_id, lines, total: price, confirmed_at: at };

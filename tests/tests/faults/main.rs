@@ -7,6 +7,7 @@ mod instances;
 mod parts;
 mod programs;
 mod torture;
+mod versions;
 
 use all::launch::Program;
 use reqwest::{Method, StatusCode};

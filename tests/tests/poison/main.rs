@@ -40,6 +40,7 @@ fn created() -> OrderCreated {
         payment_token: PaymentToken::parse("tok_ok").unwrap(),
         created_at: Timestamp::from_micros(AT).unwrap(),
         deadline_at: Timestamp::EPOCH,
+        channel: None,
     }
 }
 

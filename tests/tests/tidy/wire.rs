@@ -1,6 +1,8 @@
 //! Schemas, topics and tables.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+
+use storectl::schemas::OWNERS;
 
 use crate::none;
 use crate::project::{PROJECT, SERVICES};
@@ -62,36 +64,52 @@ fn every_event_of_the_catalogue_has_a_schema() {
 
 #[test]
 fn every_topic_has_one_owner() {
-    let topic_of: BTreeMap<&str, &str> =
-        schemas().into_iter().map(|(topic, record)| (record, topic)).collect();
-    let mut makers: BTreeMap<&str, BTreeMap<&str, String>> = BTreeMap::new();
+    let makers = makers();
+    let mut findings = Vec::new();
+    for (topic, record) in schemas() {
+        let services: BTreeSet<&str> =
+            makers.iter().filter(|(made, _)| *made == record).map(|(_, (service, _))| *service).collect();
+        let retired = PROJECT.text(&format!("schemas/{topic}/{record}.avsc")).contains("\"doc\": \"Retired:");
+        if services.is_empty() && !retired {
+            findings.push(format!(
+                "schemas/{topic}/{record}.avsc:1: nobody makes it; retire it as docs/schemas.md says, or write it"
+            ));
+        }
+    }
+    let topics: BTreeSet<&str> = schemas().into_iter().map(|(topic, _)| topic).collect();
+    for topic in topics {
+        let owner = OWNERS.iter().find(|(owned, _)| *owned == topic).map(|(_, owner)| *owner);
+        let on_it: BTreeSet<&str> =
+            schemas().into_iter().filter(|(home, _)| *home == topic).map(|(_, record)| record).collect();
+        let strangers =
+            makers.iter().filter(|(record, (service, _))| on_it.contains(record) && Some(*service) != owner);
+        findings.extend(strangers.map(|(_, (service, at))| {
+            format!(
+                "{at}; `{topic}` belongs to {}, not to {service}: a topic has one owner, the other needs an event of its own",
+                owner.unwrap_or("nobody in storectl::schemas::OWNERS")
+            )
+        }));
+    }
+    none(&findings);
+}
+
+/// Which service makes which record, and where.
+fn makers() -> Vec<(&'static str, (&'static str, String))> {
+    let records: BTreeSet<&str> = schemas().into_iter().map(|(_, record)| record).collect();
+    let mut makers = Vec::new();
     for service in SERVICES {
         let folder = format!("services/{service}/src");
         for source in PROJECT.sources_in(&folder).filter(|source| !PROJECT.is_test(&source.path)) {
-            for (line, record) in
-                source.shipped().flat_map(|(line, code)| made(code).map(move |record| (line, record)))
-            {
-                if let Some(topic) = topic_of.get(record) {
-                    let at = || format!("{}:{line}: makes {record}", source.path);
-                    makers.entry(topic).or_default().entry(service).or_insert_with(at);
+            for (line, code) in source.shipped() {
+                for record in made(code) {
+                    if let Some(record) = records.get(record) {
+                        makers.push((*record, (service, format!("{}:{line}: makes {record}", source.path))));
+                    }
                 }
             }
         }
     }
-    let topics: BTreeSet<&str> = topic_of.values().copied().collect();
-    let mut findings: Vec<String> = topics
-        .iter()
-        .filter(|topic| !makers.contains_key(**topic))
-        .map(|topic| format!("schemas/{topic}: nobody publishes on it; remove it, or give it an owner"))
-        .collect();
-    for (topic, services) in makers.into_iter().filter(|(_, services)| services.len() > 1) {
-        let by = services.keys().copied().collect::<Vec<_>>().join(" and ");
-        let at = services.values().cloned().collect::<Vec<_>>().join("\n");
-        findings.push(format!(
-            "{at}; `{topic}` is published by {by}: a topic has one owner, the other needs an event of its own"
-        ));
-    }
-    none(&findings);
+    makers
 }
 
 #[test]
@@ -119,6 +137,96 @@ fn every_table_says_whether_it_is_folded_from_the_log_or_local() {
         }
     }
     none(&findings);
+}
+
+#[test]
+fn the_headers_of_the_catalogue_are_those_that_are_written() {
+    let wire = PROJECT.text("crates/messaging/src/kafka/wire.rs");
+    let written = wire.split("pub fn headers(").nth(1).unwrap().split("OwnedHeaders::new").next().unwrap();
+    let name = |text: &&str| text.starts_with("ce_") || text.starts_with("trace") || *text == "content-type";
+    let written: BTreeSet<&str> = written.split('"').skip(1).step_by(2).filter(name).collect();
+    let document: serde_json::Value =
+        serde_json::from_str(&PROJECT.text("docs/events/asyncapi.json")).unwrap();
+    let documented = document.pointer("/components/messageTraits/record/headers/properties").unwrap();
+    let documented: BTreeSet<&str> = documented.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(documented, written, "mend `headers` in services/all/src/catalogue/asyncapi.rs");
+    assert!(written.len() > 10, "{written:?}");
+}
+
+#[test]
+fn a_migration_leaves_the_release_before_in_peace() {
+    let mut findings = Vec::new();
+    let mut folders = BTreeSet::new();
+    for path in PROJECT.files.iter().filter(|path| path.starts_with("migrations/")) {
+        let text = PROJECT.text(path);
+        // The first of a folder makes the tables that every release knows.
+        let first = folders.insert(path.rsplit_once('/').map(|(folder, _)| folder));
+        if first || text.starts_with("-- contract:") {
+            continue;
+        }
+        findings.extend(breaking(&text).into_iter().map(|(line, what)| {
+            format!(
+                "{path}:{line}: {what}, and the release before runs over the same tables; expand first, and contract a release \
+                 later (docs/schemas.md)"
+            )
+        }));
+    }
+    none(&findings);
+}
+
+/// Statements that programs of the release before would not survive, with their lines.
+fn breaking(sql: &str) -> Vec<(usize, &'static str)> {
+    let sql: Vec<&str> = sql.lines().map(|line| line.split("--").next().unwrap_or_default()).collect();
+    let (mut found, mut made) = (Vec::new(), Vec::<String>::new());
+    let mut line = 1;
+    for statement in sql.join("\n").split(';') {
+        let code = statement.split_whitespace().collect::<Vec<_>>().join(" ").to_uppercase();
+        let at = line + statement.lines().take_while(|code| code.trim().is_empty()).count();
+        let table = |before: &str| code.strip_prefix(before).and_then(|rest| rest.split([' ', '(']).next());
+        made.extend(table("CREATE TABLE ").map(ToOwned::to_owned));
+        let own = table("ALTER TABLE ").is_some_and(|table| made.iter().any(|made| made == table));
+        if !own {
+            let wants = code.contains("ADD COLUMN") && code.contains("NOT NULL") && !code.contains("DEFAULT");
+            let rules = [
+                (
+                    code.starts_with("DROP TABLE") || code.contains("DROP COLUMN"),
+                    "takes away what it may use",
+                ),
+                (code.contains(" RENAME "), "gives another name to what it uses"),
+                (
+                    code.contains("ALTER COLUMN") && code.contains(" TYPE "),
+                    "changes the type of what it writes",
+                ),
+                (code.contains("SET NOT NULL") || wants, "asks for a value it does not write"),
+            ];
+            found.extend(rules.into_iter().filter(|(broken, _)| *broken).map(|(_, what)| (at, what)));
+        }
+        line += statement.matches('\n').count();
+    }
+    found
+}
+
+#[test]
+fn what_breaks_the_release_before_is_told_from_what_does_not() {
+    for good in [
+        "ALTER TABLE orders ADD COLUMN channel text;",
+        "ALTER TABLE orders ADD COLUMN tries integer NOT NULL DEFAULT 0;",
+        "CREATE INDEX ON orders (channel); -- DROP TABLE is only a remark",
+        "CREATE TABLE a (id text); ALTER TABLE a RENAME TO b;",
+    ] {
+        assert_eq!(breaking(good), [], "{good}");
+    }
+    for bad in [
+        "DROP TABLE orders;",
+        "ALTER TABLE orders DROP COLUMN total;",
+        "ALTER TABLE orders RENAME COLUMN total TO sum;",
+        "ALTER TABLE orders\n    ALTER COLUMN total TYPE text;",
+        "ALTER TABLE orders ALTER COLUMN total SET NOT NULL;",
+        "ALTER TABLE orders ADD COLUMN channel text NOT NULL;",
+    ] {
+        assert_eq!(breaking(bad).len(), 1, "{bad}");
+    }
+    assert_eq!(breaking("SELECT 1;\n-- why\nDROP TABLE a;")[0].0, 3);
 }
 
 /// Records that a line of code makes: `Record { …`, but not where one is taken apart or returned.

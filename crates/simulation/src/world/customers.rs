@@ -140,6 +140,7 @@ fn created(id: OrderId, wish: &Wish, now: Timestamp) -> OrderCreated {
             .unwrap_or_else(|_| unreachable!("a plan has tokens of the simulator")),
         created_at: now,
         deadline_at: now.plus(DEADLINE),
+        channel: None,
     }
 }
 

@@ -64,6 +64,7 @@ fn created() -> OrderCreated {
         payment_token: PaymentToken::parse("tok_secret").unwrap(),
         created_at: time(0),
         deadline_at: time(600),
+        channel: None,
     }
 }
 

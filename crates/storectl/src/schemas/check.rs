@@ -38,5 +38,10 @@ fn check_entry(entry: &Entry, findings: &mut Vec<Finding>) -> Result<(), Finding
     for (version, published) in (1..).zip(&published) {
         findings.extend(example::check_golden(entry, version, published, &current).err());
     }
+    for (version, writer) in (1..).zip(&published) {
+        for reader in published.iter().filter(|reader| reader.file != writer.file) {
+            findings.extend(example::check_crossing(entry, version, writer, reader).err());
+        }
+    }
     Ok(())
 }

@@ -79,6 +79,28 @@ pub(crate) fn check_golden(
     Ok(())
 }
 
+/// Golden bytes of a version are read by the code of every other one, older or newer: all of them run at the same time once.
+pub(crate) fn check_crossing(
+    entry: &Entry,
+    version: usize,
+    writer: &Source,
+    reader: &Source,
+) -> Result<(), Finding> {
+    let file = entry.golden_file(version);
+    let Some(bytes) = file.exists().then(|| text(&file)).transpose()?.and_then(|text| from_hex(&text)) else {
+        return Ok(()); // said by `check_golden`
+    };
+    let code = reader.file.display();
+    read(&bytes, writer, reader).map(drop).map_err(|error| {
+        finding(
+            &file,
+            format!(
+                "is not read by code of {code} ({error}): take the change back, or make it a new event name"
+            ),
+        )
+    })
+}
+
 /// 32 bytes a line, so that a change shows where it is.
 pub(crate) fn to_hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;

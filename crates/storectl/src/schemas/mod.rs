@@ -11,6 +11,7 @@ mod check;
 mod evolution;
 mod example;
 mod folder;
+mod look;
 mod publish;
 mod push;
 mod shape;
@@ -19,6 +20,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub use check::check;
+pub use look::{Ours, Subject, look};
 pub use publish::{Published, publish};
 pub use push::{PushError, Pushed, push};
 

@@ -7,7 +7,8 @@ use reqwest::{Client, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-const LEVEL: &str = "FULL_TRANSITIVE";
+/// What may follow what: every version reads every other, older or newer.
+pub(super) const LEVEL: &str = "FULL_TRANSITIVE";
 const CONTENT_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
@@ -71,17 +72,14 @@ struct Registered {
 }
 
 #[derive(Deserialize)]
-struct Level {
-    #[serde(rename = "compatibilityLevel")]
-    level: String,
+pub(super) struct Level {
+    #[serde(rename = "compatibilityLevel", alias = "compatibility")]
+    pub(super) level: String,
 }
 
 /// Registers every schema of this build; run again, it changes nothing.
 pub async fn push(registry_url: &str) -> Result<Vec<Pushed>, PushError> {
-    let registry = Registry {
-        client: Client::builder().timeout(ANSWER_WITHIN).build().map_err(PushError::Client)?,
-        url: registry_url.trim_end_matches('/').to_owned(),
-    };
+    let registry = Registry::at(registry_url)?;
     let mut pushed = Vec::with_capacity(CATALOGUE.len());
     for record in CATALOGUE {
         pushed.push(registry.push(record).await?);
@@ -89,12 +87,17 @@ pub async fn push(registry_url: &str) -> Result<Vec<Pushed>, PushError> {
     Ok(pushed)
 }
 
-struct Registry {
+pub(super) struct Registry {
     client: Client,
-    url: String,
+    pub(super) url: String,
 }
 
 impl Registry {
+    pub(super) fn at(url: &str) -> Result<Self, PushError> {
+        let client = Client::builder().timeout(ANSWER_WITHIN).build().map_err(PushError::Client)?;
+        Ok(Self { client, url: url.trim_end_matches('/').to_owned() })
+    }
+
     /// Level before schema: from its second version on, a subject is never without its rule.
     async fn push(&self, record: &events::Record) -> Result<Pushed, PushError> {
         let subject = record.name;
@@ -122,11 +125,11 @@ impl Registry {
         self.answer::<Json>(url, answer).await.map(drop)
     }
 
-    async fn post(&self, url: &str, body: &Json) -> Result<Response, PushError> {
+    pub(super) async fn post(&self, url: &str, body: &Json) -> Result<Response, PushError> {
         self.send(url, self.client.post(url).header("content-type", CONTENT_TYPE).json(body)).await
     }
 
-    async fn get(&self, url: &str) -> Result<Response, PushError> {
+    pub(super) async fn get(&self, url: &str) -> Result<Response, PushError> {
         self.send(url, self.client.get(url)).await
     }
 
@@ -134,7 +137,7 @@ impl Registry {
         request.send().await.map_err(|source| PushError::Unreachable { url: url.to_owned(), source })
     }
 
-    async fn answer<T: serde::de::DeserializeOwned>(
+    pub(super) async fn answer<T: serde::de::DeserializeOwned>(
         &self,
         url: &str,
         response: Response,

@@ -73,11 +73,11 @@ fn a_change_is_compared_with_every_release_not_only_the_newest() {
     folder.edit(example, |it| it["note"] = Json::Null);
     publish(&folder.0).unwrap();
     // Somebody edits both: against the newest release nothing changes, against the first nothing fits.
-    for file in [CREATED, "published/orders/OrderCreated/2.avsc"] {
+    for file in [CREATED, "published/orders/OrderCreated/3.avsc"] {
         folder.edit(file, |it| it["fields"][4]["name"] = json!("token"));
     }
     folder.finds(CREATED, "field payment_token is gone");
-    folder.finds("published/orders/OrderCreated/2.avsc", "field payment_token is gone");
+    folder.finds("published/orders/OrderCreated/3.avsc", "field payment_token is gone");
 }
 
 #[test]
@@ -98,13 +98,13 @@ fn a_new_optional_field_and_a_new_symbol_are_a_new_version() {
         [
             "published/orders/OrderCancelled/2.avsc",
             "golden/orders/OrderCancelled/2.hex",
-            "published/orders/OrderCreated/2.avsc",
-            "golden/orders/OrderCreated/2.hex",
+            "published/orders/OrderCreated/3.avsc",
+            "golden/orders/OrderCreated/3.hex",
         ]
     );
     folder.is_in_order();
     assert_eq!(publish(&folder.0).unwrap(), []);
-    assert_eq!(folder.text("published/orders/OrderCreated/2.avsc"), folder.text(CREATED));
+    assert_eq!(folder.text("published/orders/OrderCreated/3.avsc"), folder.text(CREATED));
 }
 
 #[test]
@@ -127,5 +127,5 @@ fn what_is_not_in_order_is_not_published() {
     folder.edit(CREATED, |it| it["fields"][4]["name"] = json!("token"));
     folder.edit("orders/OrderCreated.example.json", |it| it["token"] = json!("tok_ok"));
     assert!(!publish(&folder.0).unwrap_err().is_empty());
-    assert!(!folder.0.join("published/orders/OrderCreated/2.avsc").exists());
+    assert!(!folder.0.join("published/orders/OrderCreated/3.avsc").exists());
 }

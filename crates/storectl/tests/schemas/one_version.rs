@@ -131,6 +131,20 @@ fn a_released_record_that_went_away_is_found() {
 }
 
 #[test]
+fn golden_bytes_that_the_code_of_another_version_does_not_read_are_found() {
+    let folder = Folder::copy();
+    // Version 2 as it would be, had its field no default: code of version 2 finds nothing to read in events of version 1.
+    for file in [CREATED, "published/orders/OrderCreated/2.avsc"] {
+        folder.edit(file, |it| drop(it["fields"][7].as_object_mut().unwrap().remove("default")));
+    }
+    let code = "is not read by code of";
+    folder.finds("golden/orders/OrderCreated/1.hex", code);
+    let said = check(&folder.0).findings;
+    let crossings = said.iter().filter(|finding| finding.sentence.contains(code)).count();
+    assert_eq!(crossings, 1, "the other direction goes: {said:?}");
+}
+
+#[test]
 fn golden_bytes_that_are_missing_or_decode_otherwise_are_found() {
     let golden = "golden/orders/OrderCreated/1.hex";
     Folder::copy().remove(golden).finds(golden, "is missing");
@@ -141,5 +155,5 @@ fn golden_bytes_that_are_missing_or_decode_otherwise_are_found() {
     folder.finds(golden, "1 bytes are left over");
     Folder::copy()
         .edit("orders/OrderCreated.example.json", |it| it["payment_token"] = json!("tok_no"))
-        .finds(golden, "which is not");
+        .finds("golden/orders/OrderCreated/2.hex", "which is not");
 }

@@ -51,6 +51,7 @@ impl Story {
             payment_token: PaymentToken::parse("tok_ok").unwrap(),
             created_at: at(self.placed),
             deadline_at: at(self.placed),
+            channel: None,
         })];
         if let Some(confirmed) = self.confirmed {
             let (lines, confirmed_at) = (lines.clone(), at(confirmed));

@@ -80,8 +80,17 @@ pub fn created(number: u128, when: &str) -> Event {
     let (order_id, customer_id, total) = common(number);
     let (payment_token, created_at) = (PaymentToken::parse("tok_ok").unwrap(), at(when));
     let lines = vec![line("a", 1, 1, "EUR")];
-    OrderCreated { order_id, customer_id, lines, total, payment_token, created_at, deadline_at: created_at }
-        .into()
+    OrderCreated {
+        order_id,
+        customer_id,
+        lines,
+        total,
+        payment_token,
+        created_at,
+        deadline_at: created_at,
+        channel: None,
+    }
+    .into()
 }
 
 pub fn confirmed(number: u128, lines: Vec<Line>, when: &str) -> Event {

@@ -46,6 +46,7 @@ pub(super) fn created() -> OrderCreated {
         payment_token: token(),
         created_at: at(1),
         deadline_at: at(600),
+        channel: None,
     }
 }
 

@@ -97,6 +97,7 @@ impl World {
             payment_token,
             created_at,
             deadline_at,
+            channel: None,
         };
         world.log.push(created.into());
         world

@@ -192,6 +192,7 @@ pub fn created_for(order_id: OrderId, token: &str, total: Money) -> Event {
         payment_token: PaymentToken::parse(token).unwrap(),
         created_at: now(),
         deadline_at: now(),
+        channel: None,
     }
     .into()
 }

@@ -36,11 +36,18 @@ impl Told {
     pub fn created(&self, sequence: i64) -> Received<Event> {
         let Self { order_id, customer_id, lines, total } = self.clone();
         let (created_at, payment_token) = (SystemClock.now(), PaymentToken::parse("tok_ok").unwrap());
-        let deadline_at = created_at;
-        arrived(
-            OrderCreated { order_id, customer_id, lines, total, payment_token, created_at, deadline_at },
-            sequence,
-        )
+        let (deadline_at, channel) = (created_at, None);
+        let created = OrderCreated {
+            order_id,
+            customer_id,
+            lines,
+            total,
+            payment_token,
+            created_at,
+            deadline_at,
+            channel,
+        };
+        arrived(created, sequence)
     }
 
     pub fn confirmed(&self, sequence: i64) -> Received<Event> {

@@ -39,6 +39,7 @@ pub(super) fn created() -> OrderCreated {
         payment_token: PaymentToken::parse("tok_ok").unwrap(),
         created_at: at(0),
         deadline_at: at(DEADLINE_S),
+        channel: None,
     }
 }
 

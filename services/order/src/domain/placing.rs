@@ -20,6 +20,8 @@ pub struct Basket {
     pub lines: Vec<BasketLine>,
     /// Paid how.
     pub payment_token: PaymentToken,
+    /// Placed where, if the caller says: not kept by the order, only told with it.
+    pub channel: Option<String>,
 }
 
 /// Pieces of one product.
@@ -119,6 +121,7 @@ impl Basket {
             payment_token: self.payment_token,
             created_at: moment.now,
             deadline_at: moment.deadline_at,
+            channel: self.channel,
         })
     }
 
@@ -197,6 +200,7 @@ mod tests {
             customer_id: CustomerId(Uuid::nil()),
             lines: lines.iter().map(line).collect(),
             payment_token: PaymentToken::parse("tok_ok").unwrap(),
+            channel: None,
         }
     }
 

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use events::PaymentToken;
+use kernel::text::bounded;
 use kernel::{CustomerId, LineQuantity, Sku};
 use messaging::Cause;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,11 @@ pub struct OrderBody {
     /// Single-use reference to the means of payment: printable, and not only white space.
     #[schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001F\u007F-\u009F\u2028\u2029]*$")]
     payment_token: String,
+    /// Where it is placed: web, app, phone. Listeners are told, the order does not keep it.
+    // Not serialized when it is not there: an Idempotency-Key of an older version stands for the same body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 40, pattern = r"^[^\u0000-\u001F\u007F-\u009F\u2028\u2029]*$")]
+    channel: Option<String>,
 }
 
 /// Pieces of one product.
@@ -43,6 +49,9 @@ pub struct LineBody {
     #[schema(minimum = 1, maximum = 10_000)]
     quantity: i64,
 }
+
+/// As in the schema of `OrderCreated`.
+const CHANNEL_MAX: usize = 40;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
@@ -100,9 +109,12 @@ fn parse(body: &OrderBody) -> Result<Basket, Problem> {
         lines.extend(sku.zip(quantity).map(|(sku, quantity)| BasketLine { sku, quantity }));
     }
     let token = fields.check("/payment_token", &body.payment_token, |token| PaymentToken::parse(token));
+    if let Some(channel) = &body.channel {
+        let _said = fields.check("/channel", channel, |channel| bounded(channel, CHANNEL_MAX));
+    }
     match token {
         Some(payment_token) if fields.is_empty() => {
-            Ok(Basket { customer_id: body.customer_id, lines, payment_token })
+            Ok(Basket { customer_id: body.customer_id, lines, payment_token, channel: body.channel.clone() })
         }
         _ => Err(fields.into_problem()),
     }

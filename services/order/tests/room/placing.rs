@@ -39,6 +39,28 @@ async fn an_order_is_priced_answered_whole_readable_at_once_and_in_the_outbox() 
 }
 
 #[tokio::test]
+async fn where_an_order_was_placed_is_told_with_it_when_the_caller_says() {
+    let room = Room::open().await;
+    let customer = room.customer().await;
+    room.product("TEA", 350, "EUR").await;
+    let mut body = basket(customer, "TEA");
+    for channel in [Some("phone"), None] {
+        if let Some(channel) = channel {
+            body["channel"] = json!(channel);
+        } else {
+            body.as_object_mut().unwrap().remove("channel");
+        }
+        let answer = room.post("/orders", &body.to_string(), &[]).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+        let id: OrderId = answer.json()["order_id"].as_str().unwrap().parse().unwrap();
+        assert_eq!(room.created(id).await.channel.as_deref(), channel);
+    }
+    body["channel"] = json!("x".repeat(41));
+    assert_eq!(refused(&room, body).await, ["/channel"]);
+    room.close().await;
+}
+
+#[tokio::test]
 async fn an_order_keeps_the_price_of_the_moment_it_was_placed() {
     let room = Room::open().await;
     let id = room.order().await;

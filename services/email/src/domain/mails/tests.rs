@@ -33,6 +33,7 @@ fn created() -> (Event, i64) {
         payment_token,
         created_at,
         deadline_at: at(2),
+        channel: None,
     };
     (Event::OrderCreated(event), 1)
 }

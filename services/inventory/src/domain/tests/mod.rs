@@ -51,6 +51,7 @@ fn created(order_id: OrderId, wanted: &[(&str, i64)]) -> Event {
         payment_token: PaymentToken::parse("tok_ok").unwrap(),
         created_at: now(),
         deadline_at: now(),
+        channel: None,
     }
     .into()
 }
