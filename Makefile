@@ -1,6 +1,6 @@
 # Every command of the project; `make` lists them. CARGO_TARGET_DIR is respected.
 .DEFAULT_GOAL := help
-.PHONY: help setup build check fmt lint docs tidy schemas contract openapi rules deny compose test e2e drill torture simulate mutants fuzz-api fuzz-log demo run bench reset clean-data up down logs compilers maven
+.PHONY: help setup build check fmt lint docs tidy schemas contract openapi catalogue asyncapi rules deny compose test e2e drill torture simulate mutants fuzz-api fuzz-log demo run bench reset clean-data up down logs compilers maven
 
 # Where cargo puts its programs.
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),$(shell cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'))
@@ -21,7 +21,7 @@ setup: maven build ## Make this machine ready: build, then find or install Java 
 build: compilers ## Build every program, unoptimised
 	@cargo build --workspace --bins --test tidy
 
-check: fmt lint docs tidy schemas contract rules deny compose ## Everything that must hold before a commit
+check: fmt lint docs tidy schemas contract asyncapi rules deny compose ## Everything that must hold before a commit
 	@echo "check: all in order"
 
 fmt: ## Is the code formatted as rustfmt does it?
@@ -47,11 +47,18 @@ rules: build ## Alerts and their tests, by promtool; skipped where Prometheus is
 	@if [ -e $(PROMETHEUS)/prometheus.yml ]; then \
 		"$(PROGRAMS)/stack" promtool check config --syntax-only $(PROMETHEUS)/prometheus.yml; fi
 
-contract: build ## Are the documents in docs/openapi what the programs say, and does every caller that exists still work?
+contract: build ## Are docs/openapi and docs/events what the programs say, and does every caller that exists still work?
 	@"$(PROGRAMS)/counterflow" openapi check
+	@"$(PROGRAMS)/counterflow" catalogue check
 
 openapi: build ## Write what the programs say of their HTTP APIs to docs/openapi; refused where callers would break
 	@"$(PROGRAMS)/counterflow" openapi write
+
+catalogue: build ## Write what schemas and code say of the events to docs/events: pages, pictures, AsyncAPI
+	@"$(PROGRAMS)/counterflow" catalogue write
+
+asyncapi: ## Is docs/events/asyncapi.json a valid AsyncAPI document? Skipped where Node.js is not installed
+	@tests/asyncapi/run "$(TARGET_DIR)/asyncapi"
 
 deny: ## Licences, sources and duplicates among the dependencies; skipped where cargo-deny is not installed
 	@if command -v cargo-deny >/dev/null; then \

@@ -24,13 +24,27 @@ pub struct Record {
     pub name: &'static str,
     /// The topic, without prefix.
     pub topic: &'static str,
+    /// The field whose value is the record's key.
+    pub key: &'static str,
     /// The schema as it is registered.
     pub schema_text: &'static str,
     /// True where a key's last record wins for ever.
     pub compacted: bool,
 }
 
-const ERASED: &str = "counterflow.customers.CustomerErased";
+/// A topic of the catalogue, for tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Topic {
+    /// Name, without prefix.
+    pub name: &'static str,
+    /// What is on it, whose it is, and its key.
+    pub about: &'static str,
+    /// True where a key's last record wins for ever.
+    pub compacted: bool,
+}
+
+/// The one event without a schema: a null value on `customers`.
+pub const ERASED: &str = "counterflow.customers.CustomerErased";
 
 macro_rules! schema_path {
     ($topic:literal, $record:ident) => {
@@ -40,22 +54,28 @@ macro_rules! schema_path {
 
 macro_rules! catalogue {
     ($(
-        $(#[$doc:meta])*
+        $(#[doc = $doc:literal])*
         $topic:ident = $text:literal, $cleanup:ident { $( $record:ident by $key:ident, )+ }
     )+) => {
         /// Names of the topics, without prefix.
         pub mod topics {
-            $( $(#[$doc])* pub const $topic: &str = $text; )+
+            $( $(#[doc = $doc])* pub const $topic: &str = $text; )+
 
             /// All of them.
             pub const ALL: &[&str] = &[$($topic),+];
         }
+
+        /// Every topic, in the order of [`CATALOGUE`].
+        pub const TOPICS: &[Topic] = &[$(
+            Topic { name: $text, about: concat!($($doc),*), compacted: catalogue!(@$cleanup) },
+        )+];
 
         /// Every record that has a schema, by topic.
         pub const CATALOGUE: &[Record] = &[$($(
             Record {
                 name: <$record as Payload>::NAME,
                 topic: topics::$topic,
+                key: stringify!($key),
                 schema_text: include_str!(schema_path!($text, $record)),
                 compacted: catalogue!(@$cleanup),
             },

@@ -13,7 +13,7 @@ mod wire;
 
 pub mod catalogue;
 
-pub use catalogue::{CATALOGUE, Event, Record, topics};
+pub use catalogue::{CATALOGUE, ERASED, Event, Record, TOPICS, Topic, topics};
 pub use codec::Payload;
 pub use customers::{CustomerErased, CustomerRegistered};
 pub use emails::{EmailFailed, EmailFailure, EmailKind, EmailSent};
@@ -21,7 +21,7 @@ pub use inventory::{
     ReleasedFrom, Shortage, StockCommitted, StockLine, StockReceived, StockRejected, StockReleased,
     StockReserved,
 };
-pub use orders::{CancelReason, Line, OrderCancelled, OrderConfirmed, OrderCreated, PaymentToken};
+pub use orders::{CancelReason, Channel, Line, OrderCancelled, OrderConfirmed, OrderCreated, PaymentToken};
 pub use payments::{
     PaymentAuthorized, PaymentCaptureFailed, PaymentCaptured, PaymentDeclined, PaymentRefunded, PaymentVoided,
 };

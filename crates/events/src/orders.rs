@@ -25,6 +25,8 @@ pub struct OrderCreated {
     /// When a still undecided order is cancelled as `timed_out`.
     #[serde(with = "kernel::time::micros")]
     pub deadline_at: Timestamp,
+    /// Where it came from. New in version 2.
+    pub channel: Channel,
 }
 
 /// Stock is reserved and the payment authorised: the order will be delivered.
@@ -89,6 +91,23 @@ pub enum CancelReason {
     TimedOut,
     /// The customer asked for it.
     CustomerRequest,
+}
+
+/// Where an order comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// Nobody said, or a channel newer than this code.
+    #[default]
+    Unknown,
+    /// A page in a browser.
+    Web,
+    /// An app on a phone.
+    App,
+    /// Somebody who takes orders by telephone.
+    Phone,
+    /// A till.
+    Shop,
 }
 
 /// Single-use reference to a means of payment: 1 to 200 printable characters. Never shown: `Debug` masks it.

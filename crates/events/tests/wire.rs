@@ -5,9 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use apache_avro::Schema;
+use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
-use events::{CATALOGUE, CustomerErased, Event, Record, topics};
+use events::{CATALOGUE, Channel, CustomerErased, Event, Record, topics};
 use kernel::{Body, DecodeError, Event as _};
 use serde_json::{Value as Json, json};
 
@@ -296,4 +297,99 @@ fn nothing_secret_or_personal_is_shown_by_debug() {
     assert!(!order.contains("tok_ok") && order.contains("***"), "{order}");
     let customer = format!("{:?}", decoded_example(record("CustomerRegistered")));
     assert!(!customer.contains("Ada") && !customer.contains("example.org"), "{customer}");
+}
+
+/// A release of a record: its schema, and the example of then as it was written.
+struct Release {
+    number: usize,
+    schema: Schema,
+    fields: Vec<Json>,
+    golden: Vec<u8>,
+}
+
+fn releases(record: &Record) -> Vec<Release> {
+    let name = format!("{}/{}", record.topic, short_name(record));
+    let read = |folder: &str, number: usize, ending: &str| {
+        fs::read_to_string(schemas().join(format!("{folder}/{name}/{number}.{ending}")))
+    };
+    let release = |(number, published): (usize, String)| Release {
+        number,
+        schema: Schema::parse_str(&published).unwrap(),
+        fields: serde_json::from_str::<Json>(&published).unwrap()["fields"].as_array().unwrap().clone(),
+        golden: from_hex(&read("golden", number, "hex").unwrap()),
+    };
+    (1..).map_while(|number| Some((number, read("published", number, "avsc").ok()?))).map(release).collect()
+}
+
+/// As code with the schema of `reader` reads what code with that of `writer` wrote.
+fn read_as(writer: &Release, reader: &Release) -> Value {
+    let reading = GenericDatumReader::builder(&writer.schema).reader_schema(&reader.schema).build().unwrap();
+    let mut rest = writer.golden.as_slice();
+    let value = reading.read_value(&mut rest).unwrap();
+    assert!(rest.is_empty(), "{} bytes are left", rest.len());
+    value
+}
+
+#[test]
+fn what_any_release_wrote_every_release_reads() {
+    let mut crossed = 0;
+    for record in CATALOGUE {
+        let releases = releases(record);
+        for (writer, reader) in releases.iter().flat_map(|one| releases.iter().map(move |other| (one, other)))
+        {
+            let whole = Json::try_from(read_as(writer, writer)).unwrap();
+            let read = Json::try_from(read_as(writer, reader)).unwrap();
+            for field in &reader.fields {
+                let name = field["name"].as_str().unwrap();
+                // What the writer did not know has the default.
+                let expected = whole.get(name).unwrap_or(&field["default"]);
+                let what = format!("{}: {} by {}: {name}", record.name, writer.number, reader.number);
+                assert_eq!(&read[name], expected, "{what}");
+            }
+            crossed += usize::from(writer.number != reader.number);
+        }
+    }
+    assert!(crossed >= 2, "no record has a second release");
+}
+
+/// As the code of the first release has it.
+#[derive(Debug, PartialEq, serde::Deserialize)]
+struct FirstOrderCreated {
+    order_id: String,
+    customer_id: String,
+    lines: Vec<Json>,
+    total: Json,
+    payment_token: String,
+    created_at: i64,
+    deadline_at: i64,
+}
+
+#[test]
+fn an_order_with_a_channel_is_an_order_to_code_that_knows_none() {
+    let [first, second] = &releases(record("OrderCreated"))[..] else { panic!("two releases") };
+    let [old, new] = [first, second]
+        .map(|writer| apache_avro::from_value::<FirstOrderCreated>(&read_as(writer, first)).unwrap());
+    assert_eq!(old, new, "both are the example");
+    assert_eq!(new.payment_token, "tok_ok");
+    let channels = [first, second].map(|writer| {
+        let key = decoded_example(record("OrderCreated")).key();
+        match Event::decode("orders", &key, &writer.schema, &writer.golden).unwrap() {
+            Event::OrderCreated(created) => created.channel,
+            other => panic!("{other:?}"),
+        }
+    });
+    assert_eq!(channels, [Channel::Unknown, Channel::App]);
+}
+
+#[test]
+fn a_channel_newer_than_this_code_reads_as_unknown() {
+    let record = record("OrderCreated");
+    let mut newer = schema_json(record);
+    newer.pointer_mut("/fields/7/type/symbols").unwrap().as_array_mut().unwrap().push(json!("kiosk"));
+    let mut content = example(record);
+    content["channel"] = json!("kiosk");
+    let Event::OrderCreated(created) = decode(record, &parse(&newer), content).unwrap() else {
+        panic!("another event")
+    };
+    assert_eq!(created.channel, Channel::Unknown);
 }

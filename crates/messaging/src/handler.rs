@@ -71,6 +71,14 @@ pub trait Handler: Send + Sync + 'static {
     /// Adds the aggregates `event` touches.
     fn keys(&self, event: &Self::Event, keys: &mut BTreeSet<Self::Key>);
 
+    /// Whether `event` is one of its own: on a topic it reads, and about some aggregate. The catalogue of events is written
+    /// from it, so that who reads what is said once, by the code that reads.
+    fn concerns(&self, event: &Self::Event) -> bool {
+        let mut keys = BTreeSet::new();
+        self.keys(event, &mut keys);
+        self.topics().contains(&event.topic()) && !keys.is_empty()
+    }
+
     /// Changes `loaded` in memory and says what else must happen. On `Err`, `loaded` is thrown away.
     fn decide(
         &self,

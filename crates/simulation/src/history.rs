@@ -75,7 +75,12 @@ pub fn tell(tape: Vec<usize>) -> Told {
     Told { plan, steps, wrong: history.wrong, tape: history.tape }
 }
 
-fn run(choices: &mut Choices, mut before: impl FnMut(&World, &Step, bool)) -> History {
+fn run(choices: &mut Choices, before: impl FnMut(&World, &Step, bool)) -> History {
+    play(choices, before).0
+}
+
+/// A history, and the world at its end.
+pub(crate) fn play(choices: &mut Choices, mut before: impl FnMut(&World, &Step, bool)) -> (History, World) {
     let plan = plan(choices);
     let mut world = World::new(plan);
     let mut steps = 0;
@@ -96,7 +101,7 @@ fn run(choices: &mut Choices, mut before: impl FnMut(&World, &Step, bool)) -> Hi
         }
     };
     let services = [world.order.duplicates.0, world.inventory.duplicates.0, world.billing.duplicates.0];
-    History {
+    let history = History {
         tape: choices.taken().to_vec(),
         steps,
         orders: world.placed.len(),
@@ -104,7 +109,8 @@ fn run(choices: &mut Choices, mut before: impl FnMut(&World, &Step, bool)) -> Hi
         duplicates: services.iter().sum::<usize>() + world.email.duplicates.0,
         ends: world.order.tables.by_id.values().map(|order| end(order.status())).collect(),
         wrong,
-    }
+    };
+    (history, world)
 }
 
 fn end(status: Status) -> &'static str {

@@ -3,6 +3,7 @@
 //! zombies and late calls; the same seed, the same history.
 
 mod act;
+pub mod causes;
 mod choices;
 pub mod cli;
 pub mod exhaustive;

@@ -1,7 +1,6 @@
 //! The command line.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -28,9 +27,11 @@ const COULD_NOT_LOOK: u8 = 2;
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// The Avro schemas of the events
+    /// The Avro schemas of the events: in their folder, and in the registry
+    ///
+    /// Exits with 0 when all is in order, with 1 when something is not, with 2 when it could not look.
     #[command(subcommand)]
-    Schemas(Schemas),
+    Schemas(schemas::cli::Command),
     /// The topics in Kafka
     #[command(subcommand)]
     Topics(Topics),
@@ -93,28 +94,6 @@ enum Command {
 }
 
 #[derive(Debug, Subcommand)]
-enum Schemas {
-    /// Check names, docs, examples, compatibility and golden bytes; needs no registry. Exits with 1 on a finding
-    Check {
-        /// Folder of the schemas
-        #[arg(long, default_value = "schemas")]
-        dir: PathBuf,
-    },
-    /// Make every new or changed schema a release: published/<topic>/<Record>/<n>.avsc and its golden bytes
-    Publish {
-        /// Folder of the schemas
-        #[arg(long, default_value = "schemas")]
-        dir: PathBuf,
-    },
-    /// Register the schemas of this build, one subject a record, and fix their compatibility at FULL_TRANSITIVE
-    Push {
-        /// Address of the schema registry's Confluent-compatible API
-        #[arg(long, env = "REGISTRY_URL")]
-        registry_url: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 enum Topics {
     /// Make the topics that are not there yet. Exits with 1 when one has another number of partitions
     Create {
@@ -134,14 +113,7 @@ enum Topics {
 /// Does what was asked; `out` gets the answer. `FAILURE`: it was done, and the answer is no.
 pub async fn run(cli: Cli, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     match cli.command {
-        Command::Schemas(Schemas::Check { dir }) => Ok(check_schemas(&dir, out)?),
-        Command::Schemas(Schemas::Publish { dir }) => Ok(publish(&dir, out)?),
-        Command::Schemas(Schemas::Push { registry_url }) => {
-            for schemas::Pushed { subject, id } in schemas::push(&registry_url).await? {
-                writeln!(out, "{subject} has the id {id}, FULL_TRANSITIVE")?;
-            }
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Schemas(command) => Ok(or_could_not_look(schemas::cli::run(command, out).await)),
         Command::Topics(Topics::Create { kafka_bootstrap, prefix, partitions }) => {
             create(&kafka_bootstrap, &prefix, partitions, out).await
         }
@@ -179,39 +151,6 @@ async fn look(store: &StoreArgs, depth: Depth, json: bool, out: &mut impl Write)
         report.tell(out)?;
     }
     Ok(if report.in_order() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn check_schemas(dir: &Path, out: &mut impl Write) -> io::Result<ExitCode> {
-    let schemas::Report { records, findings } = schemas::check(dir);
-    for finding in &findings {
-        writeln!(out, "{finding}")?;
-    }
-    if findings.is_empty() {
-        writeln!(out, "{records} schemas are in order")?;
-        Ok(ExitCode::SUCCESS)
-    } else {
-        writeln!(out, "{} findings in {records} schemas", findings.len())?;
-        Ok(ExitCode::FAILURE)
-    }
-}
-
-fn publish(dir: &Path, out: &mut impl Write) -> io::Result<ExitCode> {
-    match schemas::publish(dir) {
-        Ok(published) => {
-            for schemas::Published { record, version, file } in &published {
-                writeln!(out, "{record} {version}: wrote {}", file.display())?;
-            }
-            writeln!(out, "{} files written", published.len())?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(findings) => {
-            for finding in &findings {
-                writeln!(out, "{finding}")?;
-            }
-            writeln!(out, "nothing was published")?;
-            Ok(ExitCode::FAILURE)
-        }
-    }
 }
 
 async fn create(

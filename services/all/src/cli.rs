@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use service_kit::config::TelemetryArgs;
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +37,30 @@ enum Command {
         #[command(subcommand)]
         action: Action,
     },
+    /// The catalogue of events in docs/events, written from the schemas and the services' code
+    Catalogue {
+        /// What to do with it
+        #[command(subcommand)]
+        action: OfCatalogue,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum OfCatalogue {
+    /// Says which of its documents are not what schemas and code say; exit code 1 then
+    Check(Folders),
+    /// Writes what schemas and code say
+    Write(Folders),
+}
+
+#[derive(Args, Debug)]
+struct Folders {
+    /// Folder of the documents
+    #[arg(long, default_value = crate::catalogue::FOLDER)]
+    dir: PathBuf,
+    /// Folder of the schemas
+    #[arg(long, default_value = crate::catalogue::SCHEMAS)]
+    schemas: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
@@ -70,6 +94,12 @@ impl Cli {
             Command::Run { dir } => Box::pin(crate::run::keep_running(&dir, shutdown)).await,
             Command::Openapi { action: Action::Check { dir } } => crate::openapi::check(&dir),
             Command::Openapi { action: Action::Write { dir } } => crate::openapi::write(&dir),
+            Command::Catalogue { action: OfCatalogue::Check(Folders { dir, schemas }) } => {
+                crate::catalogue::check(&schemas, &dir)
+            }
+            Command::Catalogue { action: OfCatalogue::Write(Folders { dir, schemas }) } => {
+                crate::catalogue::write(&schemas, &dir)
+            }
         }
     }
 }

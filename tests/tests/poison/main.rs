@@ -6,7 +6,8 @@ mod redriving;
 
 use all::launch::Program;
 use events::{
-    Line, OrderCancelled, OrderConfirmed, OrderCreated, PaymentAuthorized, PaymentToken, StockReserved,
+    Channel, Line, OrderCancelled, OrderConfirmed, OrderCreated, PaymentAuthorized, PaymentToken,
+    StockReserved,
 };
 use kernel::clock::SystemIds;
 use kernel::{Body, Currency, CustomerId, Ids as _, LineQuantity, Money, OrderId, Sku, Timestamp};
@@ -40,6 +41,7 @@ fn created() -> OrderCreated {
         payment_token: PaymentToken::parse("tok_ok").unwrap(),
         created_at: Timestamp::from_micros(AT).unwrap(),
         deadline_at: Timestamp::EPOCH,
+        channel: Channel::Unknown,
     }
 }
 

@@ -62,8 +62,7 @@ fn every_event_of_the_catalogue_has_a_schema() {
 
 #[test]
 fn every_topic_has_one_owner() {
-    let topic_of: BTreeMap<&str, &str> =
-        schemas().into_iter().map(|(topic, record)| (record, topic)).collect();
+    let topic_of: BTreeMap<&str, &str> = schemas_by_record().into_iter().collect();
     let mut makers: BTreeMap<&str, BTreeMap<&str, String>> = BTreeMap::new();
     for service in SERVICES {
         let folder = format!("services/{service}/src");
@@ -90,6 +89,95 @@ fn every_topic_has_one_owner() {
         findings.push(format!(
             "{at}; `{topic}` is published by {by}: a topic has one owner, the other needs an event of its own"
         ));
+    }
+    none(&findings);
+}
+
+/// The tool that registers, the catalogue of events and the code of the services say the same of who writes what.
+#[test]
+fn the_owner_of_a_topic_is_the_service_that_makes_its_events() {
+    let schemas = PROJECT.text("crates/storectl/src/schemas/mod.rs");
+    let topic_of: BTreeMap<&str, &str> = schemas_by_record().into_iter().collect();
+    let mut findings = Vec::new();
+    for service in SERVICES {
+        for source in PROJECT
+            .sources_in(&format!("services/{service}/src"))
+            .filter(|source| !PROJECT.is_test(&source.path))
+        {
+            for (line, record) in
+                source.shipped().flat_map(|(line, code)| made(code).map(move |record| (line, record)))
+            {
+                let Some(topic) = topic_of.get(record) else { continue };
+                let owns = format!("(events::topics::{}, \"{service}\"),", topic.to_uppercase());
+                if !schemas.contains(&owns) {
+                    findings.push(format!(
+                        "{}:{line}: makes {record}, and `{topic}` belongs to another in storectl::schemas::OWNERS; mend one of them",
+                        source.path
+                    ));
+                }
+            }
+        }
+    }
+    none(&findings);
+}
+
+/// A retired event is read for as long as the log has it; nobody makes one (docs/schemas.md).
+#[test]
+fn no_service_makes_an_event_that_is_retired() {
+    let retired: BTreeSet<&str> = schemas()
+        .into_iter()
+        .filter(|(topic, record)| is_retired(&PROJECT.text(&format!("schemas/{topic}/{record}.avsc"))))
+        .map(|(_, record)| record)
+        .collect();
+    let sources = PROJECT.services().flat_map(|source| {
+        source
+            .shipped()
+            .flat_map(|(line, code)| made(code).map(move |record| (line, record)))
+            .map(move |at| (source, at))
+    });
+    let findings: Vec<String> = sources
+        .filter(|(_, (_, record))| retired.contains(record))
+        .map(|(source, (line, record))| {
+            format!(
+                "{}:{line}: makes {record}, which is retired; its schema says what took its place",
+                source.path
+            )
+        })
+        .collect();
+    none(&findings);
+}
+
+/// By its doc, which then begins with the word.
+fn is_retired(schema: &str) -> bool {
+    let doc = schema.split_once("\"doc\"").and_then(|(_, rest)| rest.split('"').nth(1));
+    doc.is_some_and(|doc| doc.starts_with("Retired since "))
+}
+
+fn schemas_by_record() -> Vec<(&'static str, &'static str)> {
+    schemas().into_iter().map(|(topic, record)| (record, topic)).collect()
+}
+
+/// Who reads the log is in the catalogue of events: a service that is not would read unseen.
+#[test]
+fn whoever_reads_the_log_is_in_the_catalogue_of_events() {
+    let overview = PROJECT.text("docs/events/README.md");
+    let reads = |code: &str| {
+        ["impl Handler for ", "impl Listen for ", "impl Fold for "]
+            .iter()
+            .any(|begins| code.trim_start().starts_with(begins))
+    };
+    let mut findings = Vec::new();
+    for source in PROJECT.services() {
+        let service = source.path.split('/').nth(1).unwrap_or_default();
+        if overview.contains(&format!("([\"{service}\"])")) {
+            continue;
+        }
+        findings.extend(source.shipped().filter(|(_, code)| reads(code)).map(|(line, _)| {
+            format!(
+                "{}:{line}: {service} reads the log and is not in docs/events; name it in services/all/src/catalogue/readers.rs and run `make catalogue`",
+                source.path
+            )
+        }));
     }
     none(&findings);
 }
@@ -138,6 +226,14 @@ fn made(code: &str) -> impl Iterator<Item = &str> {
 fn documented(schema: &str) -> bool {
     let count = |what: &str| schema.matches(what).count();
     count("\"doc\":") + count("\"doc\" :") >= count("\"name\":") + count("\"name\" :")
+}
+
+#[test]
+fn a_retired_event_is_told_by_its_doc() {
+    assert!(is_retired(
+        r#"{"type": "record", "doc": "Retired since 0.3.0: OrderPlaced says it.", "fields": []}"#
+    ));
+    assert!(!is_retired(r#"{"type": "record", "doc": "An order is Retired since then.", "fields": []}"#));
 }
 
 #[test]

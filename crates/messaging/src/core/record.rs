@@ -16,6 +16,26 @@ use crate::{Metadata, Received, TraceContext};
 
 /// Before the service's name in `ce_source`.
 pub const SOURCE: &str = "/counterflow/";
+/// What rides beside every event, after the Kafka binding of CloudEvents: each header with what it says, and whether every
+/// record has it.
+pub const HEADERS: [(&str, &str, bool); 12] = [
+    ("ce_specversion", "The version of CloudEvents: 1.0.", true),
+    ("ce_id", "The id of the event, a UUID. A repeat has the same.", true),
+    ("ce_source", "Who published it: /counterflow/ and the name of the service.", true),
+    ("ce_type", "The full name of the record.", true),
+    ("ce_time", "When it happened, RFC 3339 in UTC.", true),
+    ("ce_subject", "The key of the record.", true),
+    ("ce_correlationid", "The order it belongs to; the key, where there is none.", true),
+    ("ce_sequence", "1, 2, 3… of the key on this topic: a reader drops what it has and reports a gap.", true),
+    ("ce_dataschema", "Where the registry has the schema it was written with; not on a null value.", false),
+    ("content-type", "application/avro; not on a null value.", false),
+    (
+        "ce_causationid",
+        "The id of the event that caused it; not on what a caller or a deadline caused.",
+        false,
+    ),
+    ("traceparent", "The trace it belongs to, as W3C writes it; `tracestate` may stand beside.", false),
+];
 /// The first byte of the Confluent wire format; the schema's id follows, big endian, then the datum.
 const MAGIC: u8 = 0;
 const FRAME: usize = 5;

@@ -103,3 +103,48 @@ pub fn headers(
     let empty = OwnedHeaders::new_with_capacity(fields.len());
     fields.iter().fold(empty, |headers, (key, value)| headers.insert(Header { key, value: Some(value) }))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use kernel::Timestamp;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::core::record::HEADERS;
+
+    fn row(causation: Option<Uuid>) -> OutboxRow {
+        OutboxRow {
+            id: 1,
+            shard: 0,
+            topic: "orders".to_owned(),
+            key: "k".to_owned(),
+            event_id: Uuid::nil(),
+            record: "counterflow.orders.OrderCreated".to_owned(),
+            fingerprint: Vec::new(),
+            datum: None,
+            sequence: 1,
+            time: Timestamp::EPOCH,
+            correlation: "k".to_owned(),
+            causation,
+            trace: TraceContext::default(),
+        }
+    }
+
+    fn names(headers: &OwnedHeaders) -> BTreeSet<String> {
+        headers.iter().map(|header| header.key.to_owned()).collect()
+    }
+
+    #[test]
+    fn the_headers_that_are_sent_are_those_that_are_documented() {
+        let of = |wanted: fn(&&(&str, &str, bool)) -> bool| -> BTreeSet<String> {
+            HEADERS.iter().filter(wanted).map(|(name, ..)| (*name).to_owned()).collect()
+        };
+        let trace = TraceContext { traceparent: Some("00-1-2-01".to_owned()), tracestate: None };
+        let all = headers("order", &row(Some(Uuid::nil())), trace, Some("http://registry/1"));
+        assert_eq!(names(&all), of(|_| true));
+        let least = headers("order", &row(None), TraceContext::default(), None);
+        assert_eq!(names(&least), of(|(.., always)| *always));
+    }
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use events::{CustomerRegistered, Event, Line, OrderCreated, PaymentToken};
+use events::{Channel, CustomerRegistered, Event, Line, OrderCreated, PaymentToken};
 use futures::FutureExt as _;
 use kernel::{Currency, CustomerId, EventId, Ids, LineQuantity, Money, OrderId, Sequence, Sku, Timestamp};
 use messaging::core::transaction::Transaction;
@@ -140,6 +140,7 @@ fn created(id: OrderId, wish: &Wish, now: Timestamp) -> OrderCreated {
             .unwrap_or_else(|_| unreachable!("a plan has tokens of the simulator")),
         created_at: now,
         deadline_at: now.plus(DEADLINE),
+        channel: Channel::Unknown,
     }
 }
 

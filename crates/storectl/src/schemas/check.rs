@@ -33,6 +33,15 @@ fn check_entry(entry: &Entry, findings: &mut Vec<Finding>) -> Result<(), Finding
             "is missing: run `storectl schemas publish` to make this schema a release",
         ));
     }
+    if published.last().is_some_and(|newest| newest.json != current.json) {
+        findings.push(finding(
+            &current.file,
+            format!(
+                "is not release {}, the newest: run `storectl schemas publish`, so that what is written with it can be read for ever",
+                published.len()
+            ),
+        ));
+    }
     let versions: Vec<_> = published.iter().chain([&current]).collect();
     evolution::check(&versions, findings);
     for (version, published) in (1..).zip(&published) {

@@ -81,7 +81,44 @@ pub(crate) fn entries(root: &Path, findings: &mut Vec<Finding>) -> Vec<Entry> {
     for versions in VERSIONS {
         orphans(root, &root.join(versions), findings);
     }
+    for entry in &entries {
+        numbers(entry, findings);
+    }
     entries
+}
+
+/// Releases are numbered without a gap: what stands behind one would never be looked at.
+fn numbers(entry: &Entry, findings: &mut Vec<Finding>) {
+    for (first, ending, remedy) in [
+        (entry.published_file(1), ".avsc", "put it back, the log still holds its events"),
+        (entry.golden_file(1), ".hex", "put it back, or remove those behind it if they were never released"),
+    ] {
+        let Some(folder) = first.parent().filter(|folder| folder.is_dir()) else { continue };
+        let mut versions = Vec::new();
+        for file in list(folder, findings) {
+            match file.strip_suffix(ending).and_then(|number| number.parse::<usize>().ok()) {
+                Some(number) if number > 0 => versions.push(number),
+                _ => findings.push(finding(
+                    &folder.join(&file),
+                    format!("is no release: name it <n>{ending}, or remove it"),
+                )),
+            }
+        }
+        let last = versions.iter().copied().max().unwrap_or(0);
+        for missing in (1..last).filter(|number| !versions.contains(number)) {
+            let file = folder.join(format!("{missing}{ending}"));
+            findings.push(finding(&file, format!("is missing, and {last}{ending} is there: {remedy}")));
+        }
+        if ending == ".hex" {
+            let unpublished = versions.iter().filter(|number| !entry.published_file(**number).exists());
+            findings.extend(unpublished.map(|number| {
+                finding(
+                    &entry.published_file(*number),
+                    format!("is missing, and its golden bytes are there: {remedy}"),
+                )
+            }));
+        }
+    }
 }
 
 /// What was released stays: events written with it are in the log for ever.

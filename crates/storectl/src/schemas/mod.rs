@@ -8,19 +8,26 @@
 //! ```
 
 mod check;
+pub(crate) mod cli;
+mod compare;
+mod describe;
 mod evolution;
 mod example;
 mod folder;
 mod publish;
 mod push;
+mod registry;
 mod shape;
 
 use std::fmt;
 use std::path::PathBuf;
 
 pub use check::check;
+pub use compare::{Difference, Known, Subject, diff, list};
+pub use describe::{Described, describe};
 pub use publish::{Published, publish};
-pub use push::{PushError, Pushed, push};
+pub use push::{Pushed, push};
+pub use registry::{RegistryError, Version};
 
 /// Which service owns a topic: the only one that publishes on it.
 pub const OWNERS: &[(&str, &str)] = &[

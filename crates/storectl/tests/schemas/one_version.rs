@@ -121,8 +121,20 @@ fn an_example_that_is_missing_or_does_not_fit_is_found() {
 #[test]
 fn a_schema_that_was_never_published_is_found() {
     let folder = Folder::copy();
-    folder.remove("published/orders/OrderCreated/1.avsc");
-    folder.finds("published/orders/OrderCreated/1.avsc", "is missing: run `storectl schemas publish`");
+    folder.remove("published/orders/OrderCancelled/1.avsc");
+    folder.finds("published/orders/OrderCancelled/1.avsc", "is missing: run `storectl schemas publish`");
+}
+
+#[test]
+fn a_release_that_went_away_before_others_and_a_file_that_is_none_are_found() {
+    let (first, golden) = ("published/orders/OrderCreated/1.avsc", "golden/orders/OrderCreated/1.hex");
+    Folder::copy().remove(first).finds(first, "is missing, and 2.avsc is there: put it back");
+    Folder::copy().remove(golden).finds(golden, "is missing, and 2.hex is there: put it back");
+    let last = "published/orders/OrderCreated/2.avsc";
+    Folder::copy().remove(last).finds(last, "is missing, and its golden bytes are there");
+    let stray = "published/orders/OrderCreated/newest.avsc";
+    let folder = Folder::copy();
+    folder.write(stray, &folder.text(CREATED)).finds(stray, "is no release: name it <n>.avsc");
 }
 
 #[test]
@@ -132,7 +144,7 @@ fn a_released_record_that_went_away_is_found() {
 
 #[test]
 fn golden_bytes_that_are_missing_or_decode_otherwise_are_found() {
-    let golden = "golden/orders/OrderCreated/1.hex";
+    let golden = "golden/orders/OrderCancelled/1.hex";
     Folder::copy().remove(golden).finds(golden, "is missing");
     Folder::copy().write(golden, "xyz").finds(golden, "is not hexadecimal");
     Folder::copy().write(golden, "4830").finds(golden, "does not decode any more");
@@ -140,6 +152,6 @@ fn golden_bytes_that_are_missing_or_decode_otherwise_are_found() {
     folder.write(golden, &format!("{}00", folder.text(golden)));
     folder.finds(golden, "1 bytes are left over");
     Folder::copy()
-        .edit("orders/OrderCreated.example.json", |it| it["payment_token"] = json!("tok_no"))
+        .edit("orders/OrderCancelled.example.json", |it| it["reason"] = json!("timed_out"))
         .finds(golden, "which is not");
 }

@@ -1,7 +1,7 @@
 //! The order that the tests of the domain are about.
 
 use events::{
-    CancelReason, Event, Line, OrderCancelled, OrderConfirmed, OrderCreated, PaymentAuthorized,
+    CancelReason, Channel, Event, Line, OrderCancelled, OrderConfirmed, OrderCreated, PaymentAuthorized,
     PaymentCaptureFailed, PaymentCaptured, PaymentDeclined, PaymentRefunded, PaymentToken, PaymentVoided,
 };
 use kernel::{Currency, CustomerId, LineQuantity, Money, OrderId, Sku, Timestamp};
@@ -46,6 +46,7 @@ pub(super) fn created() -> OrderCreated {
         payment_token: token(),
         created_at: at(1),
         deadline_at: at(600),
+        channel: Channel::Unknown,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use billing::consumer::{Billing, Loaded};
 use billing::domain::{Answer, Payment, evolve};
 use billing::worker::Caller;
-use events::{CancelReason, Event, OrderCancelled, OrderConfirmed, OrderCreated, PaymentToken};
+use events::{CancelReason, Channel, Event, OrderCancelled, OrderConfirmed, OrderCreated, PaymentToken};
 use kernel::{Currency, CustomerId, EventId, Ids, Money, OrderId, Timestamp};
 use messaging::{
     Effects, Handler as _, Intent, IntentChange, Metadata, Perform as _, Received, TraceContext, Worker as _,
@@ -97,6 +97,7 @@ impl World {
             payment_token,
             created_at,
             deadline_at,
+            channel: Channel::Unknown,
         };
         world.log.push(created.into());
         world

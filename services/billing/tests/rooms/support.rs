@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use billing::consumer::{Billing, Loaded};
 use billing::store::Payments;
-use events::{CancelReason, Event, OrderCancelled, OrderConfirmed, OrderCreated, PaymentToken};
+use events::{CancelReason, Channel, Event, OrderCancelled, OrderConfirmed, OrderCreated, PaymentToken};
 use kernel::clock::{SystemClock, SystemIds};
 use kernel::{Clock as _, Currency, CustomerId, EventId, Ids as _, Money, OrderId, Timestamp};
 use messaging::{Cause, Handler as _, Metadata, Outbox, Received, Repository as _, TraceContext};
@@ -192,6 +192,7 @@ pub fn created_for(order_id: OrderId, token: &str, total: Money) -> Event {
         payment_token: PaymentToken::parse(token).unwrap(),
         created_at: now(),
         deadline_at: now(),
+        channel: Channel::Unknown,
     }
     .into()
 }

@@ -1,6 +1,8 @@
 //! What the order service tells about an order.
 
-use events::{CancelReason, Event, Line, OrderCancelled, OrderConfirmed, OrderCreated, PaymentToken};
+use events::{
+    CancelReason, Channel, Event, Line, OrderCancelled, OrderConfirmed, OrderCreated, PaymentToken,
+};
 use kernel::clock::{Clock as _, Ids as _, SystemClock, SystemIds};
 use kernel::{Currency, CustomerId, LineQuantity, Money, OrderId, Sku};
 use messaging::Received;
@@ -36,9 +38,18 @@ impl Told {
     pub fn created(&self, sequence: i64) -> Received<Event> {
         let Self { order_id, customer_id, lines, total } = self.clone();
         let (created_at, payment_token) = (SystemClock.now(), PaymentToken::parse("tok_ok").unwrap());
-        let deadline_at = created_at;
+        let (deadline_at, channel) = (created_at, Channel::Unknown);
         arrived(
-            OrderCreated { order_id, customer_id, lines, total, payment_token, created_at, deadline_at },
+            OrderCreated {
+                order_id,
+                customer_id,
+                lines,
+                total,
+                payment_token,
+                created_at,
+                deadline_at,
+                channel,
+            },
             sequence,
         )
     }

@@ -1,9 +1,9 @@
 //! Orders and events for the tests of this room.
 
 use events::{
-    CancelReason, Event, Line, OrderCreated, PaymentAuthorized, PaymentCaptureFailed, PaymentCaptured,
-    PaymentDeclined, PaymentRefunded, PaymentToken, PaymentVoided, ReleasedFrom, StockCommitted,
-    StockRejected, StockReleased, StockReserved,
+    CancelReason, Channel, Event, Line, OrderCreated, PaymentAuthorized, PaymentCaptureFailed,
+    PaymentCaptured, PaymentDeclined, PaymentRefunded, PaymentToken, PaymentVoided, ReleasedFrom,
+    StockCommitted, StockRejected, StockReleased, StockReserved,
 };
 use kernel::event::Event as _;
 use kernel::{Currency, CustomerId, EventId, LineQuantity, Money, OrderId, Sku, Timestamp};
@@ -39,6 +39,7 @@ pub(super) fn created() -> OrderCreated {
         payment_token: PaymentToken::parse("tok_ok").unwrap(),
         created_at: at(0),
         deadline_at: at(DEADLINE_S),
+        channel: Channel::Unknown,
     }
 }
 

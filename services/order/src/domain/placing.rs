@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use events::{Line, OrderCreated, PaymentToken};
+use events::{Channel, Line, OrderCreated, PaymentToken};
 use kernel::{Currency, CustomerId, LineQuantity, Money, OrderId, Sku, Timestamp};
 
 use super::customer::Standing;
@@ -20,6 +20,8 @@ pub struct Basket {
     pub lines: Vec<BasketLine>,
     /// Paid how.
     pub payment_token: PaymentToken,
+    /// From where.
+    pub channel: Channel,
 }
 
 /// Pieces of one product.
@@ -119,6 +121,7 @@ impl Basket {
             payment_token: self.payment_token,
             created_at: moment.now,
             deadline_at: moment.deadline_at,
+            channel: self.channel,
         })
     }
 
@@ -197,6 +200,7 @@ mod tests {
             customer_id: CustomerId(Uuid::nil()),
             lines: lines.iter().map(line).collect(),
             payment_token: PaymentToken::parse("tok_ok").unwrap(),
+            channel: Channel::App,
         }
     }
 
@@ -215,6 +219,7 @@ mod tests {
         assert_eq!(created.total.amount_minor(), 1_900);
         assert_eq!(created.lines[0].unit_price.amount_minor(), 350);
         assert_eq!((created.created_at, created.deadline_at), (moment().now, moment().deadline_at));
+        assert_eq!(created.channel, Channel::App);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use events::PaymentToken;
+use events::{Channel, PaymentToken};
 use kernel::{CustomerId, LineQuantity, Sku};
 use messaging::Cause;
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,30 @@ pub struct OrderBody {
     /// Single-use reference to the means of payment: printable, and not only white space.
     #[schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001F\u007F-\u009F\u2028\u2029]*$")]
     payment_token: String,
+    /// Where the order comes from, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    channel: Option<ChannelBody>,
+}
+
+/// Where an order comes from.
+#[derive(Clone, Copy, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelBody {
+    Web,
+    App,
+    Phone,
+    Shop,
+}
+
+impl From<ChannelBody> for Channel {
+    fn from(channel: ChannelBody) -> Self {
+        match channel {
+            ChannelBody::Web => Self::Web,
+            ChannelBody::App => Self::App,
+            ChannelBody::Phone => Self::Phone,
+            ChannelBody::Shop => Self::Shop,
+        }
+    }
 }
 
 /// Pieces of one product.
@@ -84,7 +108,9 @@ fn respond(answer: Answer, replayed: bool) -> Result<Response, Problem> {
     Ok(response)
 }
 
-/// Of the body as we understood it: white space, the order of members and the spelling of ids make no difference.
+/// Of the body as we understood it: white space, the order of members and the spelling of ids make no difference. A member
+/// that is newer is left out where it was not given: the hash of a body is the same before and after the deployment that
+/// brought it.
 fn hash(body: &OrderBody) -> Result<Vec<u8>, Problem> {
     let canonical = serde_json::to_vec(body).map_err(Problem::internal)?;
     Ok(Sha256::digest(&canonical).to_vec())
@@ -102,8 +128,27 @@ fn parse(body: &OrderBody) -> Result<Basket, Problem> {
     let token = fields.check("/payment_token", &body.payment_token, |token| PaymentToken::parse(token));
     match token {
         Some(payment_token) if fields.is_empty() => {
-            Ok(Basket { customer_id: body.customer_id, lines, payment_token })
+            let channel = body.channel.map_or(Channel::Unknown, Channel::from);
+            Ok(Basket { customer_id: body.customer_id, lines, payment_token, channel })
         }
         _ => Err(fields.into_problem()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn canonical(body: &str) -> String {
+        serde_json::to_string(&serde_json::from_str::<OrderBody>(body).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_body_that_says_no_more_than_before_is_known_by_the_same_hash_as_before() {
+        let before = r#"{"customer_id":"01924f3e-0000-7000-8000-000000000001","lines":[{"sku":"TEA","quantity":2}],"payment_token":"tok_ok"}"#;
+        assert_eq!(canonical(before), before);
+        assert_eq!(canonical(&before.replace("}]", "}],\"channel\":null")), before);
+        let with = before.replace("\"}", "\",\"channel\":\"app\"}");
+        assert_eq!(canonical(&with), with);
     }
 }

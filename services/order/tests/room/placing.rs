@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use events::Channel;
 use kernel::clock::SystemIds;
 use kernel::{Ids as _, OrderId};
 use order::store::idempotency;
@@ -35,6 +36,29 @@ async fn an_order_is_priced_answered_whole_readable_at_once_and_in_the_outbox() 
     assert_eq!(room.published(id).await, [("OrderCreated".to_owned(), 1)]);
     let created = room.created(id).await;
     assert_eq!((created.payment_token.expose(), created.total.amount_minor()), ("tok_ok", 700));
+    room.close().await;
+}
+
+#[tokio::test]
+async fn where_an_order_comes_from_is_told_by_its_event_and_need_not_be_said() {
+    let room = Room::open().await;
+    let customer = room.customer().await;
+    room.product("TEA", 350, "EUR").await;
+    for (said, told) in
+        [(json!("app"), Channel::App), (json!("shop"), Channel::Shop), (Value::Null, Channel::Unknown)]
+    {
+        let mut body = basket(customer, "TEA");
+        body["channel"] = said;
+        let answer = room.post("/orders", &body.to_string(), &[]).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+        let id: OrderId = answer.json()["order_id"].as_str().unwrap().parse().unwrap();
+        assert_eq!(room.created(id).await.channel, told);
+    }
+    for wrong in ["unknown", "fax"] {
+        let mut body = basket(customer, "TEA");
+        body["channel"] = json!(wrong);
+        assert_eq!(refused(&room, body).await, ["/channel"]);
+    }
     room.close().await;
 }
 

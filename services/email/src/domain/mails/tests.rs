@@ -1,6 +1,6 @@
 //! Every state of an order's mails × every input.
 
-use events::{CancelReason, Line, OrderCancelled, OrderConfirmed, OrderCreated, PaymentToken};
+use events::{CancelReason, Channel, Line, OrderCancelled, OrderConfirmed, OrderCreated, PaymentToken};
 use kernel::{Currency, LineQuantity, Money, Sku};
 use uuid::Uuid;
 
@@ -33,6 +33,7 @@ fn created() -> (Event, i64) {
         payment_token,
         created_at,
         deadline_at: at(2),
+        channel: Channel::Unknown,
     };
     (Event::OrderCreated(event), 1)
 }

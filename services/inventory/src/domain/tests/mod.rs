@@ -4,7 +4,8 @@ mod decisions;
 mod properties;
 
 use events::{
-    CancelReason, Event, Line, OrderCancelled, OrderConfirmed, OrderCreated, PaymentToken, StockReceived,
+    CancelReason, Channel, Event, Line, OrderCancelled, OrderConfirmed, OrderCreated, PaymentToken,
+    StockReceived,
 };
 use kernel::{CustomerId, LineQuantity, Money, OrderId, ReceiptId, Sku, StockQuantity, Timestamp};
 use uuid::Uuid;
@@ -51,6 +52,7 @@ fn created(order_id: OrderId, wanted: &[(&str, i64)]) -> Event {
         payment_token: PaymentToken::parse("tok_ok").unwrap(),
         created_at: now(),
         deadline_at: now(),
+        channel: Channel::Unknown,
     }
     .into()
 }
