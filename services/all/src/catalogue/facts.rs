@@ -2,6 +2,7 @@
 //! from the typed catalogue; readers from their consumers; what brings about what from histories that the services' code plays.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use anyhow::{Context as _, bail};
 use events::{CATALOGUE, CustomerErased, ERASED, Event, TOPICS};
@@ -13,7 +14,10 @@ use storectl::schemas::{self, Described, OWNERS};
 use super::readers::{Reader, readers};
 
 /// Histories that are played: half of them are enough for every pair of cause and event.
-pub(super) const HISTORIES: u64 = 600;
+pub(super) const HISTORIES: u64 = 4_000;
+
+/// Played once: it is what takes time here.
+static CAUSES: LazyLock<Causes> = LazyLock::new(|| causes::seen(HISTORIES));
 
 pub(super) struct Catalogue {
     pub(super) topics: Vec<TopicFacts>,
@@ -61,8 +65,8 @@ impl Catalogue {
             let said: Vec<String> = findings.iter().map(ToString::to_string).collect();
             anyhow::Error::msg(said.join("\n")).context("the schemas cannot be read: run `make schemas`")
         })?;
-        let (readers, causes) = (readers(), causes::seen(HISTORIES));
-        let topics = TOPICS.iter().map(|topic| topic_facts(topic, &described, &readers, &causes));
+        let readers = readers();
+        let topics = TOPICS.iter().map(|topic| topic_facts(topic, &described, &readers, &CAUSES));
         Ok(Self {
             topics: topics.collect::<anyhow::Result<_>>()?,
             readers: readers.iter().map(|reader| reader.service).collect(),

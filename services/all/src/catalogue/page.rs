@@ -16,7 +16,8 @@ pub(super) fn overview(catalogue: &Catalogue) -> String {
          AsyncAPI 3.0 document, for tools: [asyncapi.json](asyncapi.json). How an event may change: [schemas](../schemas.md).\n\n"
     );
     page += "Who reads is asked of each service's consumer, with an example of every event; what brings about what was read off\n\
-             the logs of simulated histories (`crates/simulation`), which the services' own code plays.\n\n";
+             the logs of simulated histories (`crates/simulation`), which the services' own code plays: orders, from the call to the\n\
+             mail. What a caller alone brings about, such as a product or a delivery, is not played there.\n\n";
     page += "| Event | Topic | Key | Written by | Read by | Versions | What it says |\n|---|---|---|---|---|---|---|\n";
     for event in catalogue.events() {
         let EventFacts { name, topic, key, writer, about, .. } = event;
@@ -60,7 +61,7 @@ fn section(event: &EventFacts) -> String {
     let _ = writeln!(text, "- **Written by**: {writer}");
     let _ = writeln!(text, "- **Read by**: {}", listed(&event.readers, "nobody"));
     let causes: Vec<&str> = event.causes.iter().map(|cause| cause.unwrap_or("a caller, or time")).collect();
-    let _ = writeln!(text, "- **Brought about by**: {}", listed(&causes, "not seen in the simulation"));
+    let _ = writeln!(text, "- **Brought about by**: {}", listed(&causes, "not played in the simulation"));
     let _ = writeln!(text, "- **Brings about**: {}", listed(&event.effects, "nothing"));
     if let Some(body) = &event.body {
         text += &releases(event, body);

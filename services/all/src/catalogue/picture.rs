@@ -26,9 +26,6 @@ fn is_read(topic: &TopicFacts, reader: &str) -> bool {
 pub(super) fn of_causes(catalogue: &Catalogue) -> String {
     let mut lines = String::from("flowchart TD\n    caller([\"a caller, or time\"])\n");
     for event in catalogue.events() {
-        let _ = writeln!(lines, "    {0}[\"{0}\"]", event.name);
-    }
-    for event in catalogue.events() {
         for cause in &event.causes {
             let _ = writeln!(lines, "    {} -->|{}| {}", cause.unwrap_or("caller"), event.writer, event.name);
         }
