@@ -11,9 +11,9 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/target,sharing=locked \
     CARGO_TARGET_DIR=/target CARGO_INCREMENTAL=0 cargo build --release --locked \
-        -p order -p inventory -p billing -p email -p payment-gateway -p storectl \
+        -p order -p inventory -p billing -p email -p payment-gateway -p analytics -p storectl \
     && install -D -t /programs /target/release/order /target/release/inventory /target/release/billing \
-        /target/release/email /target/release/payment-gateway /target/release/storectl
+        /target/release/email /target/release/payment-gateway /target/release/analytics /target/release/storectl
 
 FROM debian:bookworm-slim AS runtime
 # The HTTP and SMTP clients do not start without any certificate to believe in.
@@ -64,3 +64,10 @@ WORKDIR /var/lib/payment-gateway
 EXPOSE 8105
 HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["payment-gateway", "healthcheck"]
 ENTRYPOINT ["payment-gateway"]
+
+FROM runtime AS analytics
+COPY --from=build /programs/analytics /usr/local/bin/
+USER 10107:10107
+EXPOSE 8106
+HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["analytics", "healthcheck"]
+ENTRYPOINT ["analytics"]

@@ -1,6 +1,6 @@
 # Every command of the project; `make` lists them. CARGO_TARGET_DIR is respected.
 .DEFAULT_GOAL := help
-.PHONY: help setup build check fmt lint docs tidy schemas contract openapi catalogue asyncapi rules deny compose test e2e drill compat torture simulate mutants fuzz-api fuzz-log demo run bench reset clean-data up down logs compilers maven
+.PHONY: help setup build check fmt lint docs tidy schemas contract openapi catalogue asyncapi rules deny compose test e2e drill compat torture simulate mutants fuzz-api fuzz-log demo run new-listener bench reset clean-data up down logs compilers maven
 
 # Where cargo puts its programs.
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),$(shell cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'))
@@ -69,7 +69,7 @@ deny: ## Licences, sources and duplicates among the dependencies; skipped where 
 
 compose: ## Is docker-compose.yml well formed? Skipped where docker compose is not installed
 	@if docker compose version >/dev/null 2>&1; then \
-		docker compose --profile dashboards config --quiet; \
+		docker compose --profile dashboards --profile listeners config --quiet; \
 	else \
 		echo "compose: SKIPPED, docker compose is not installed"; \
 	fi
@@ -108,8 +108,11 @@ fuzz-log: compilers ## Any bytes at all through everything of a consumer that is
 demo: setup ## A scripted day at the store, told as a story and checked at the end
 	@"$(PROGRAMS)/counterflow" demo
 
-run: setup ## Keep the store running on ports 8101 to 8105 until Ctrl-C; its data stays
+run: setup ## Keep the store running on ports 8101 to 8105, and what listens beside it on those after, until Ctrl-C; its data stays
 	@"$(PROGRAMS)/counterflow" run
+
+new-listener: ## Make a listener, a service that reads the log and answers from it: NAME says how it is called
+	@crates/listener/new "$(NAME)"
 
 bench: setup ## Measure a store of its own and write bench.json; ARGS="…" goes to loadgen
 	cargo build --release --workspace --bins

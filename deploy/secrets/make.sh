@@ -23,6 +23,7 @@ make inventory 10102
 make billing 10103
 make email 10104
 make registry 10106
+make analytics 10107
 
 # The registry reads settings, not passwords, from files. The ordinal puts them before its own defaults.
 printf 'config_ordinal=275\napicurio.datasource.password=%s\n' "$(cat registry)" >registry.properties

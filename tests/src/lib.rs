@@ -11,6 +11,7 @@ mod story;
 pub mod suite;
 pub mod telemetry;
 pub mod torture;
+mod truth;
 mod visit;
 
 pub use load::{Driven, Load, Then, wish};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use kernel::{Event, EventId, Ids, Timestamp};
 use sqlx::PgConnection;
 
+use crate::listener::Replayable;
 use crate::{Effects, StoreError, TraceContext, metrics};
 
 /// What travels beside an event (CloudEvents attributes in Kafka headers).
@@ -91,6 +92,12 @@ pub trait Handler: Send + Sync + 'static {
     /// Called after the commit of a batch that touched `keys`: wakes those who wait for a change.
     fn committed(&self, keys: &BTreeSet<Self::Key>) {
         let _ = keys;
+    }
+
+    /// What it takes to have it hear things again. Only a [`Listening`](crate::listener::Listening) can say so: whoever
+    /// publishes or calls would do that again.
+    fn replayable(&self) -> Option<Replayable> {
+        None
     }
 }
 

@@ -7,6 +7,7 @@
 //! `core` holds every decision as state machines without I/O; the loops around it only carry out what it says.
 
 pub mod admin;
+pub mod bulk;
 pub mod consumer;
 pub mod core;
 pub mod dead_letters;
@@ -16,6 +17,8 @@ mod gauges;
 mod handler;
 pub mod intents;
 mod kafka;
+pub mod listener;
+pub mod log;
 pub mod memory;
 pub mod metrics;
 pub mod migrations;
@@ -25,18 +28,21 @@ mod predecessor;
 pub mod progress;
 mod registry;
 pub mod relay;
+pub mod replay;
 mod runtime;
 mod settings;
 mod status;
 pub mod tail;
 mod trace;
+pub mod trail;
 
 pub use effects::{Effects, IntentChange, NewIntent, Outgoing};
 pub use fail_point::{FailPoint, clock};
 pub use handler::{Handler, Intent, Metadata, Perform, Received, Refused, Repository, Retry, Worker};
 pub use intents::{OpenIntent, lock_open};
 pub use outbox::{Cause, Decided, Outbox, Unsent};
-pub use postgres::StoreError;
+pub use postgres::{StoreError, standing};
+pub use relay::watch;
 pub use runtime::Runtime;
 pub use settings::{Settings, TraceMode};
 pub use status::{Part, Silent, Status};

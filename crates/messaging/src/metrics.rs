@@ -14,6 +14,8 @@ pub const PARKED: &str = "messaging_records_parked_total";
 pub const UNKNOWN: &str = "messaging_records_unknown_total";
 /// Events handled, by topic.
 pub const HANDLED: &str = "messaging_events_handled_total";
+/// Records handled that had been handled before, because somebody wanted it, by topic.
+pub const REPLAYED: &str = "messaging_records_replayed_total";
 /// Events the domain ignored, by reason.
 pub const IGNORED: &str = "messaging_events_ignored_total";
 /// Events whose number in their topic and key is not the next one, by topic.
@@ -67,6 +69,7 @@ pub(crate) fn register_consumer(service: &'static str, topics: &[&'static str]) 
     }
     for topic in topics {
         count_by(HANDLED, service, "topic", topic, 0);
+        count_by(REPLAYED, service, "topic", topic, 0);
         count_by(SEQUENCE_GAPS, service, "topic", topic, 0);
     }
     for name in [BATCH, BATCH_SECONDS, HANDLER_SECONDS] {
@@ -142,6 +145,7 @@ fn describe() {
     describe_counter!(PARKED, "Records parked as dead letters.");
     describe_counter!(UNKNOWN, "Records of events this build does not know.");
     describe_counter!(HANDLED, "Events handled.");
+    describe_counter!(REPLAYED, "Records handled again because somebody wanted it.");
     describe_counter!(IGNORED, "Events that were right and changed nothing.");
     describe_counter!(SEQUENCE_GAPS, "Events that came without those before them.");
     describe_histogram!(BATCH, "Records in one transaction.");

@@ -10,9 +10,11 @@ use messaging::admin::Outcome;
 
 use crate::client::Client;
 use crate::demo::LogArgs;
+use crate::order::OrderArgs;
 use crate::programs::StoreArgs;
+use crate::replay::ReplayArgs;
 use crate::seed::{CUSTOMER, Customer, Seeded, seed};
-use crate::{check, dead_letters, demo, sagas, schemas, topics};
+use crate::{audit, check, dead_letters, demo, order, rebuild, replay, sagas, schemas, topics};
 
 /// Tools of the store: its schemas and topics, something to buy in a running one, a day at it, and whether it is in order
 #[derive(Debug, Parser)]
@@ -80,6 +82,23 @@ enum Command {
         #[arg(long)]
         quick: bool,
     },
+    /// Hold the tables of a service to the log while the service runs: fold all of it again, and compare row by row
+    ///
+    /// Each difference is named: table, key, column, what is there, what the log says, and the last event. A row that is merely
+    /// moving is looked at again; what could not be compared is named, and so are the keys with parked records, which are left
+    /// out. `all` also looks across services, over their HTTP APIs: stock sold = orders confirmed, money captured = the gateway's
+    /// ledger. Nothing is changed; the tables it folds into are dropped in the end.
+    ///
+    /// Exits with 0 when nothing differs, with 1 when something does, with 2 when it could not look at everything.
+    Audit(audit::AuditArgs),
+    /// Make the tables of a service anew from the log, without deciding, mailing or charging anything again
+    ///
+    /// Folds the log into tables beside the live ones, also while the service runs; to put them in their place the service must
+    /// be stopped. Interrupted, it goes on where it was. Lost are events that were decided and never reached the log, and
+    /// Idempotency-Keys where the database was lost.
+    ///
+    /// Exits with 0 when it is done, with 1 when it was refused, with 2 when it could not be done.
+    Rebuild(rebuild::RebuildArgs),
     /// Records that the services could not handle: look at them, have them handled again, or give them up
     ///
     /// Exits with 0 when it is done, with 1 when something was refused or is parked as before, with 2 when it could not look,
@@ -91,6 +110,23 @@ enum Command {
     /// Exits with 1 when `list --stuck` finds one, with 2 when it could not look.
     #[command(subcommand)]
     Sagas(sagas::Command),
+    /// The whole story of one order: every event of it in the log, causes before effects, and what each service knew when
+    ///
+    /// Reads the log in Kafka, and the services only to know where the story ends: without them it reads on to the end of the
+    /// log. Shows no payment token and nothing of who somebody is. Where it is said where the databases are, also what is
+    /// parked of the order.
+    ///
+    /// Exits with 0 when it is told, with 1 when there is no such order, with 2 when it could not look: Kafka, the registry or a
+    /// database does not answer, or an argument is wrong. The error then says which, and what to do.
+    Order(Box<OrderArgs>),
+    /// Have a listener hear again what it heard before: a consumer with a database of its own that publishes and calls nothing
+    ///
+    /// Sets its position back, while nobody reads for it: both the broker and its database are asked. Its inbox forgets the
+    /// events, tables that would count twice are emptied, and who wanted it and why is kept. It hears them when it is started
+    /// again. A service with effects on others is refused: it is won back by a rebuild.
+    ///
+    /// Exits with 0 when it is done, or would be, with 1 when it was refused, with 2 when it could not look.
+    Replay(Box<ReplayArgs>),
 }
 
 #[derive(Debug, Subcommand)]
@@ -129,6 +165,10 @@ pub async fn run(cli: Cli, out: &mut impl Write) -> anyhow::Result<ExitCode> {
             let depth = if quick { Depth::Lists } else { Depth::Everything };
             Ok(or_could_not_look(look(&store, depth, json, out).await))
         }
+        Command::Replay(args) => Ok(or_could_not_look(replay::run(*args, out).await)),
+        Command::Order(args) => Ok(or_could_not_look(order::run(*args, out).await)),
+        Command::Audit(args) => Ok(or_could_not_look(Box::pin(audit::run(args, out)).await)),
+        Command::Rebuild(args) => Ok(or_could_not_look(Box::pin(rebuild::run(args, out)).await)),
         Command::Sagas(command) => Ok(or_could_not_look(sagas::run(command, out).await)),
         Command::DeadLetters(command) => Ok(or_could_not_look(dead_letters::run(command, out).await)),
     }

@@ -2,12 +2,16 @@
 //! order. What the binary does is
 //! here, so that `counterflow` and tests do the same.
 
+pub mod audit;
 pub mod check;
 pub mod cli;
 pub mod client;
 pub mod dead_letters;
 pub mod demo;
+pub mod order;
 pub mod programs;
+pub mod rebuild;
+pub mod replay;
 pub mod sagas;
 pub mod schemas;
 pub mod seed;

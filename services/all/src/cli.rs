@@ -25,13 +25,13 @@ enum Command {
         #[arg(long, default_value = ".stack/demo")]
         dir: PathBuf,
     },
-    /// Keeps the store running on ports 8101 to 8105 until Ctrl-C; its data is there again at the next start
+    /// Keeps the store running on ports 8101 to 8105, and what listens beside it on those after, until Ctrl-C; its data is there again at the next start
     Run {
         /// Folder for the data
         #[arg(long, default_value = ".stack/run")]
         dir: PathBuf,
     },
-    /// The OpenAPI documents of the five programs, as they are kept in the repository
+    /// The OpenAPI documents of the programs, as they are kept in the repository
     Openapi {
         /// What to do with them
         #[command(subcommand)]

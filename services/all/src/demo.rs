@@ -1,10 +1,12 @@
 //! `counterflow demo`: the scripted day of `storectl demo`, at a store of its own.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use messaging::TraceMode;
+use messaging::log::Log;
 use order::config::OrderArgs;
 use service_kit::config::CorsArgs;
 use stack::{Options, Progress, Stack};
@@ -17,6 +19,8 @@ use crate::launch::{Plan, Program, Store};
 const READY_WITHIN: Duration = Duration::from_mins(1);
 /// Longer than the slowest token takes, short enough to be watched.
 const DEADLINE: Duration = Duration::from_secs(7);
+/// What is under way at the end of the day comes to its end much sooner.
+const AUDITED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Plays the day in a store of its own under `dir`; an error when anything is not as it should be.
 pub async fn play(dir: &Path, shutdown: CancellationToken) -> anyhow::Result<()> {
@@ -55,7 +59,23 @@ async fn play_at(store: &mut Store, started: Instant) -> anyhow::Result<()> {
     let client = store.client()?;
     client.ready(READY_WITHIN).await?;
     let told = Story::follow(&store.settings()).await.context("cannot follow the log")?;
-    storectl::demo::play(&client, told, Some(store), started).await
+    storectl::demo::play(&client, told, Some(store), started).await?;
+    audit(store).await
+}
+
+/// After the day every table is what the log says.
+async fn audit(store: &Store) -> anyhow::Result<()> {
+    let log = Log::open(&store.settings())?;
+    let reports =
+        storectl::audit::all(&store.databases_of_services()?, &log, AUDITED_WITHIN, |_, _| {}).await?;
+    for report in &reports {
+        writeln!(std::io::stdout(), "{}", storectl::audit::line(report))?;
+    }
+    if reports.iter().all(|report| report.is_clean() && report.is_complete()) {
+        return Ok(());
+    }
+    let found = storectl::audit::document(&reports, None);
+    bail!("the tables are not what the log says: {found:#}")
 }
 
 impl Control for Store {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use fold::Database;
 use kernel::Ids as _;
 use kernel::clock::SystemIds;
 use messaging::{Settings, TraceMode};
@@ -12,6 +13,7 @@ use service_kit::config::{CorsArgs, DatabaseArgs, HttpArgs, Secret, TelemetryArg
 use stack::Endpoints;
 use storectl::Client;
 pub use storectl::Program;
+use storectl::dead_letters::Service;
 use tokio_util::sync::CancellationToken;
 
 /// What a store is started with.
@@ -64,15 +66,18 @@ pub async fn prepare(plan: &Plan) -> anyhow::Result<[DatabaseArgs; 4]> {
 }
 
 async fn make_databases(plan: &Plan) -> anyhow::Result<[DatabaseArgs; 4]> {
-    let of = |name: &'static str| async move {
-        let database = format!("{}{name}", plan.database_prefix);
-        let (admin, password) = (&plan.endpoints.postgres_admin_url, SystemIds.next().simple().to_string());
-        let url = stack::create_service_database(admin, &database, &database, &password, false).await?;
-        let server = admin.rsplit_once('/').map_or(admin.as_str(), |(server, _)| server);
-        let admin_url = Some(Secret::new(format!("{server}/{database}")));
-        Ok::<_, anyhow::Error>(DatabaseArgs { database_admin_url: admin_url, ..DatabaseArgs::at(url) })
-    };
+    let of = |name: &'static str| make_database(plan, name);
     Ok([of("order").await?, of("inventory").await?, of("billing").await?, of("email").await?])
+}
+
+/// The database of one service or listener, made where it is missing, as it is given to it.
+pub(crate) async fn make_database(plan: &Plan, name: &str) -> anyhow::Result<DatabaseArgs> {
+    let database = format!("{}{name}", plan.database_prefix);
+    let (admin, password) = (&plan.endpoints.postgres_admin_url, SystemIds.next().simple().to_string());
+    let url = stack::create_service_database(admin, &database, &database, &password, false).await?;
+    let server = admin.rsplit_once('/').map_or(admin.as_str(), |(server, _)| server);
+    let admin_url = Some(Secret::new(format!("{server}/{database}")));
+    Ok(DatabaseArgs { database_admin_url: admin_url, ..DatabaseArgs::at(url) })
 }
 
 impl Store {
@@ -143,6 +148,15 @@ impl Store {
     /// The database of a service, as it is given to the service.
     pub fn database(&self, program: Program) -> Option<&DatabaseArgs> {
         self.databases.get(program as usize)
+    }
+
+    /// The databases of the services, as who may make tables there: for tools that hold them to the log.
+    pub fn databases_of_services(&self) -> anyhow::Result<Vec<(Service, Database)>> {
+        let of = |service: Service, args: &DatabaseArgs| {
+            let url = args.database_admin_url.as_ref().unwrap_or(&args.database_url);
+            Ok((service, Database::at(service.name(), url.reveal(), None)?))
+        };
+        Service::ALL.into_iter().zip(&self.databases).map(|(service, args)| of(service, args)).collect()
     }
 
     /// Stops one program as Ctrl-C would.

@@ -4,5 +4,6 @@ pub mod catalogue;
 pub mod cli;
 mod demo;
 pub mod launch;
+pub mod listeners;
 pub mod openapi;
 mod run;

@@ -17,6 +17,7 @@ use storectl::seed::{CUSTOMER, seed};
 use tokio_util::sync::CancellationToken;
 
 use crate::launch::{PORTS, Plan, Store};
+use crate::listeners::{LISTENERS, Listeners};
 
 const READY_WITHIN: Duration = Duration::from_mins(1);
 
@@ -47,11 +48,16 @@ async fn serve(plan: Plan, shutdown: CancellationToken) -> anyhow::Result<()> {
     let Some(store) = shutdown.run_until_cancelled(Store::start(plan)).await else { return Ok(()) };
     let store = store?;
     let client = store.client()?;
+    let Some(listeners) = shutdown.run_until_cancelled(Listeners::start(&store)).await else {
+        store.stop().await;
+        return Ok(());
+    };
     let outcome = match shutdown.run_until_cancelled(open(&client)).await {
         None => Ok(()),
         Some(Err(error)) => Err(error),
         Some(Ok(())) => stay_open(&store, &mails, &shutdown).await,
     };
+    listeners.stop().await;
     store.stop().await;
     outcome
 }
@@ -95,9 +101,12 @@ fn line(received: &Received<Event>) -> Option<String> {
 
 fn say(mails: &Path) -> anyhow::Result<()> {
     let order = SystemIds.next();
+    let listeners: Vec<String> = LISTENERS.iter().map(|one| format!("{} :{}", one.name, one.port)).collect();
+    let listeners = listeners.join("  ");
     let text = format!(
         r#"
 The store is open: order :8101  inventory :8102  billing :8103  email :8104  payment gateway :8105
+Beside it, for whoever wants to know: {listeners}
 Mails are written to {mails}. Try:
 
   curl -s localhost:8101/orders -H 'content-type: application/json' -H 'idempotency-key: {order}' -d '{{"customer_id":"{CUSTOMER}","lines":[{{"sku":"espresso-cup","quantity":2}}],"payment_token":"tok_ok"}}'

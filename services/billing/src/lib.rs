@@ -9,6 +9,7 @@ pub mod consumer;
 pub mod domain;
 pub mod gateway;
 pub mod http;
+pub mod projection;
 pub mod store;
 pub mod worker;
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fold::Shelf;
 use kernel::{Currency, Money, OrderId, Seen, Sequence};
 use messaging::{OpenIntent, Repository, StoreError};
 use sqlx::migrate::Migrator;
@@ -10,6 +11,7 @@ use uuid::Uuid;
 
 use crate::consumer::{Billing, Loaded};
 use crate::domain::{Asked, Open, Payment, Reference, Standing};
+use crate::projection::{Facts, Rows};
 
 /// The tables of billing; to be run after those of messaging.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/billing");
@@ -24,21 +26,12 @@ impl Repository<Billing> for Payments {
         connection: &mut PgConnection,
         keys: &BTreeSet<OrderId>,
     ) -> Result<Loaded, StoreError> {
-        let ids: Vec<Uuid> = keys.iter().map(|order_id| order_id.0).collect();
-        let rows: Vec<PaymentRow> = sqlx::query_as(
-            "SELECT order_id, status, amount_minor, currency, gateway_reference, attempts, asked, sequence, orders_seen
-             FROM payments WHERE order_id = ANY($1) ORDER BY order_id FOR UPDATE",
-        )
-        .bind(&ids)
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(StoreError::doing("load payments"))?;
+        let payments = lock(connection, keys).await?;
         // Calls are opened and withdrawn under the lock of their payment, so that what is seen here stays so.
-        let texts: Vec<String> = rows.iter().map(|row| row.order_id.to_string()).collect();
+        let texts: Vec<String> = payments.iter().map(|payment| payment.order_id.to_string()).collect();
         let mut calls = open_calls(messaging::lock_open(connection, &texts).await?)?;
         let mut loaded = Loaded::default();
-        for row in rows {
-            let payment = Payment::try_from(row)?;
+        for payment in payments {
             let open = calls.remove(&payment.order_id);
             loaded.insert(payment, open);
         }
@@ -46,11 +39,57 @@ impl Repository<Billing> for Payments {
     }
 
     async fn save(&self, connection: &mut PgConnection, loaded: Loaded) -> Result<(), StoreError> {
-        let rows: Vec<PaymentRow> = loaded.changed().filter_map(PaymentRow::of).collect();
-        if rows.is_empty() {
-            return Ok(());
-        }
-        sqlx::query(
+        write(connection, loaded.changed()).await
+    }
+}
+
+impl Shelf<Facts> for Payments {
+    fn migrator(&self) -> &'static Migrator {
+        &MIGRATOR
+    }
+
+    /// What was decided upon is not in the log: `orders` is read again from the beginning.
+    fn finish(&self) -> &'static [&'static str] {
+        &["UPDATE payments SET orders_seen = 0"]
+    }
+
+    async fn load(
+        &self,
+        connection: &mut PgConnection,
+        keys: &BTreeSet<OrderId>,
+    ) -> Result<Rows, StoreError> {
+        let payments = lock(connection, keys).await?.into_iter().map(|payment| (payment.order_id, payment));
+        Ok(Rows { payments: payments.collect(), changed: BTreeSet::new() })
+    }
+
+    async fn save(&self, connection: &mut PgConnection, rows: Rows) -> Result<(), StoreError> {
+        write(connection, rows.changed.iter().filter_map(|order_id| rows.payments.get(order_id))).await
+    }
+}
+
+/// Those of these payments that are known.
+async fn lock(connection: &mut PgConnection, keys: &BTreeSet<OrderId>) -> Result<Vec<Payment>, StoreError> {
+    let ids: Vec<Uuid> = keys.iter().map(|order_id| order_id.0).collect();
+    let rows: Vec<PaymentRow> = sqlx::query_as(
+        "SELECT order_id, status, amount_minor, currency, gateway_reference, attempts, asked, sequence, orders_seen
+         FROM payments WHERE order_id = ANY($1) ORDER BY order_id FOR UPDATE",
+    )
+    .bind(&ids)
+    .fetch_all(connection)
+    .await
+    .map_err(StoreError::doing("load payments"))?;
+    rows.into_iter().map(Payment::try_from).collect()
+}
+
+async fn write(
+    connection: &mut PgConnection,
+    payments: impl Iterator<Item = &Payment>,
+) -> Result<(), StoreError> {
+    let rows: Vec<PaymentRow> = payments.filter_map(PaymentRow::of).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
             "INSERT INTO payments
                  (order_id, status, amount_minor, currency, gateway_reference, attempts, asked, sequence, orders_seen)
              SELECT * FROM unnest($1::uuid[], $2::text[], $3::int8[], $4::text[], $5::text[], $6::int4[], $7::text[],
@@ -72,8 +111,7 @@ impl Repository<Billing> for Payments {
         .execute(connection)
         .await
         .map_err(StoreError::doing("save payments"))?;
-        Ok(())
-    }
+    Ok(())
 }
 
 /// The payment of an order as callers see it: with the tries of its open call, where it has one.

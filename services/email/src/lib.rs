@@ -7,6 +7,7 @@ pub mod domain;
 pub mod http;
 pub mod mailer;
 pub mod perform;
+pub mod projection;
 pub mod store;
 
 pub use app::{run, start};

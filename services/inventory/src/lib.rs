@@ -5,6 +5,7 @@ pub mod config;
 pub mod consumer;
 pub mod domain;
 pub mod http;
+pub mod projection;
 pub mod store;
 
 /// The service's own tables, beside those of messaging.

@@ -10,6 +10,7 @@ pub mod domain;
 pub mod effects;
 pub mod http;
 mod metrics;
+pub mod projection;
 pub mod signals;
 pub mod store;
 pub mod sweeper;

@@ -77,6 +77,7 @@ async fn an_id_in_the_path_that_is_no_uuid_is_400() {
         (Program::Order, Method::GET, "/orders/", "", "/id"),
         (Program::Order, Method::POST, "/orders/", "/cancel", "/id"),
         (Program::Order, Method::GET, "/orders/", "/events", "/id"),
+        (Program::Order, Method::GET, "/orders/", "/history", "/id"),
         (Program::Inventory, Method::GET, "/reservations/", "", "/order_id"),
         (Program::Billing, Method::GET, "/payments/", "", "/order_id"),
     ] {
@@ -116,6 +117,7 @@ async fn an_unknown_thing_is_404() {
         (Program::Order, format!("/orders/{id}")),
         (Program::Order, format!("/orders/{id}?wait=settled&timeout=30s")),
         (Program::Order, format!("/orders/{id}/events")),
+        (Program::Order, format!("/orders/{id}/history")),
         (Program::Inventory, "/stock/S-never-listed".to_owned()),
         (Program::Inventory, format!("/reservations/{id}")),
         (Program::Billing, format!("/payments/{id}")),

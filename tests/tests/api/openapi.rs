@@ -29,7 +29,7 @@ type Route = (Program, &'static str, &'static str, &'static [u16], &'static [&'s
 const COMMON: [&str; 7] =
     ["/livez", "/metrics", "/readyz", "/openapi.json", "/docs", "/docs/problems", "/docs/problems/{type}"];
 
-const ROUTES: [Route; 24] = [
+const ROUTES: [Route; 25] = [
     (Program::Order, "put", "/customers/{id}", &[200, 201, 410], &[&BODY]),
     (Program::Order, "get", "/customers/{id}", &[200, 404, 410], &[]),
     (Program::Order, "delete", "/customers/{id}", &[204], &[]),
@@ -40,6 +40,7 @@ const ROUTES: [Route; 24] = [
     (Program::Order, "get", "/orders/{id}", &[200, 404], &[]),
     (Program::Order, "post", "/orders/{id}/cancel", &[200, 404, 409], &[]),
     (Program::Order, "get", "/orders/{id}/events", &[200, 404], &[]),
+    (Program::Order, "get", "/orders/{id}/history", &[200, 404], &[]),
     (Program::Inventory, "put", "/products/{sku}", &[200, 201], &[&BODY]),
     (Program::Inventory, "post", "/stock/{sku}/receipts", &[200, 201, 404, 409], &[&BODY]),
     (Program::Inventory, "get", "/stock", &[200], &[]),

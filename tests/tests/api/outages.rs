@@ -87,6 +87,7 @@ async fn while_the_database_is_away(store: &Frail) {
         (Program::Order, format!("/customers/{customer}")),
         (Program::Order, format!("/orders/{}?wait=decided&timeout=30s", id())),
         (Program::Order, format!("/orders/{}/events", id())),
+        (Program::Order, format!("/orders/{}/history", id())),
         (Program::Inventory, "/stock".to_owned()),
         (Program::Billing, format!("/payments/{}", id())),
         (Program::Email, "/emails".to_owned()),

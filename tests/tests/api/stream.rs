@@ -13,6 +13,7 @@ use crate::stores::{every_day, sentences, stuck};
 sentences![
     a_stream_tells_every_change_as_it_happens_and_closes_when_the_order_is_settled,
     the_stream_of_a_settled_order_starts_with_the_first_change,
+    the_history_of_an_order_is_what_its_stream_tells,
     a_stream_goes_on_after_the_last_event_id,
     a_stream_whose_last_change_was_seen_is_empty,
     a_last_event_id_that_is_no_number_of_a_change_is_400,
@@ -86,6 +87,28 @@ async fn the_stream_of_a_settled_order_starts_with_the_first_change() {
     assert_eq!(numbers(&first).first(), Some(&1));
     assert_eq!(watch(api, &id, None).await.text, first.text);
     assert_eq!(watch(api, &id, Some("0")).await.text, first.text);
+}
+
+async fn the_history_of_an_order_is_what_its_stream_tells() {
+    let api = every_day().await;
+    let order = id_of(&settled(api, "tok_capture_fails").await);
+    let stream = watch(api, &order, None).await;
+    let mut path = format!("/orders/{order}/history?limit=3");
+    let mut told_again = Vec::new();
+    loop {
+        let page = api.get(Program::Order, &path).await.is(200);
+        told_again.extend(page["items"].as_array().unwrap().clone());
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        path = format!("/orders/{order}/history?limit=3&cursor={cursor}");
+    }
+    let told = told(&stream.text);
+    assert_eq!(told_again.len(), told.len());
+    for (change, (number, order)) in told_again.iter().zip(&told) {
+        assert_eq!(change["number"], *number);
+        for same in ["status", "reason", "progress", "settled", "updated_at"] {
+            assert_eq!(change[same], order[same], "{same} of change {number}");
+        }
+    }
 }
 
 async fn a_stream_goes_on_after_the_last_event_id() {

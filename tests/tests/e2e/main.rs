@@ -53,6 +53,8 @@ async fn client() -> Client {
 async fn close() {
     let Some((_, shop)) = OWN.get() else { return };
     if let Some(shop) = shop.lock().await.take() {
+        shop.in_order().await;
+        shop.is_as_the_log_says().await;
         shop.close().await;
     }
 }

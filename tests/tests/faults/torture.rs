@@ -8,7 +8,7 @@ use system_tests::torture::{
 use testkit::Parts;
 
 /// What unoptimised programs bear beside other tests.
-const RATE: u32 = 15;
+const RATE: u32 = 10;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_may_be_killed_at_every_point_of_its_work() {

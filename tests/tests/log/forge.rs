@@ -144,7 +144,7 @@ fn damaged(mut bytes: Vec<u8>, harm: Harm) -> Vec<u8> {
     bytes
 }
 
-/// The published bytes of a record of the catalogue, in a frame.
+/// The bytes of the newest release of a record of the catalogue, in a frame.
 fn golden(record: usize) -> Vec<u8> {
     static GOLDEN: std::sync::LazyLock<Vec<Vec<u8>>> =
         std::sync::LazyLock::new(|| CATALOGUE.iter().map(from_file).collect());
@@ -153,8 +153,10 @@ fn golden(record: usize) -> Vec<u8> {
 
 fn from_file(record: &events::Record) -> Vec<u8> {
     let name = record.name.trim_start_matches("counterflow.").replace('.', "/");
-    let path = format!("{}/../schemas/golden/{name}/1.hex", env!("CARGO_MANIFEST_DIR"));
-    let digits: String = fs::read_to_string(path).unwrap().split_whitespace().collect();
+    let folder = format!("{}/../schemas/golden/{name}", env!("CARGO_MANIFEST_DIR"));
+    let newest = fs::read_dir(&folder).unwrap().count();
+    let text = fs::read_to_string(format!("{folder}/{newest}.hex")).unwrap();
+    let digits: String = text.split_whitespace().collect();
     let bytes = (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap());
     [0, 0, 0, 0, 1].into_iter().chain(bytes).collect()
 }

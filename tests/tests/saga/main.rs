@@ -5,3 +5,4 @@ mod cancelling;
 mod customers;
 mod deciding;
 mod gateway;
+mod telling;

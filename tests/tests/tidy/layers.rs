@@ -1,7 +1,7 @@
 //! Who may know what.
 
 use crate::none;
-use crate::project::{PROJECT, is_in};
+use crate::project::{LISTENERS, PROJECT, is_in};
 use crate::source::{Source, words};
 
 /// Crates through which the outside is reached, waited for, or looked at.
@@ -81,6 +81,31 @@ fn messaging_knows_no_order() {
 }
 
 #[test]
+fn a_listener_publishes_nothing_and_calls_nobody() {
+    let banned = [
+        "Effects",
+        "Outbox",
+        "NewIntent",
+        "IntentChange",
+        "Handler",
+        "relay",
+        "intents",
+        "reqwest",
+        "lettre",
+    ];
+    let listens = |path: &str| {
+        let kit = is_in(path, "crates/listener") && path != "crates/listener/src/listen.rs";
+        kit || LISTENERS.iter().any(|name| is_in(path, &format!("services/{name}/src")))
+    };
+    let findings = mentions(
+        |path| listens(path) && !PROJECT.is_test(path),
+        &banned,
+        |word| format!("names `{word}`; a listener only reads: what acts is a service"),
+    );
+    none(&findings);
+}
+
+#[test]
 fn http_is_spoken_only_in_the_http_room() {
     // The clients of an HTTP API of others: of the payment gateway, and of the store itself in the demo.
     let clients = ["services/billing/src/gateway.rs", "services/all/src"];
@@ -127,6 +152,37 @@ fn a_consumer_leaves_transactions_retries_and_spans_to_messaging() {
             format!(
                 "names `{word}`; a consumer names topics, keys and the decision it calls, messaging does the rest"
             )
+        },
+    );
+    none(&findings);
+}
+
+#[test]
+fn a_projection_folds_and_does_nothing() {
+    let banned = [
+        "Cause",
+        "Clock",
+        "Effects",
+        "Ids",
+        "Intent",
+        "IntentChange",
+        "NewIntent",
+        "Outbox",
+        "PgConnection",
+        "Runtime",
+        "Worker",
+        "decide",
+        "gateway",
+        "mailer",
+        "sqlx",
+        "tokio",
+        "worker",
+    ];
+    let findings = mentions(
+        |path| path.ends_with("/src/projection.rs") && is_service(path),
+        &banned,
+        |word| {
+            format!("names `{word}`; what is folded again must not publish, call or decide anything again")
         },
     );
     none(&findings);

@@ -1,7 +1,7 @@
 //! The crates: who depends on whom.
 
 use crate::none;
-use crate::project::{PROJECT, SERVICES};
+use crate::project::{LISTENERS, PROJECT, SERVICES};
 
 /// A line of a dependency table.
 struct Dependency {
@@ -19,9 +19,7 @@ fn no_service_depends_on_another() {
     for one in services.filter(|one| !one.manifest.starts_with("services/all/")) {
         // Tests of billing may talk to the simulator, as they would to a test account.
         let simulator = one.for_tests && one.name == "payment-gateway";
-        if (SERVICES.contains(&&*one.name) || one.name == "payment-gateway" || one.name == "all")
-            && !simulator
-        {
+        if (is_service(&one.name) || one.name == "all") && !simulator {
             findings.push(format!(
                 "{}:{}: depends on the service `{}`; services talk through events only",
                 one.manifest, one.line, one.name
@@ -32,12 +30,27 @@ fn no_service_depends_on_another() {
 }
 
 #[test]
+fn nobody_but_the_launcher_depends_on_a_listener() {
+    let needed = dependencies().into_iter().filter(|one| LISTENERS.contains(&&*one.name));
+    let findings: Vec<_> = needed
+        .filter(|one| one.manifest != "services/all/Cargo.toml")
+        .map(|one| {
+            format!(
+                "{}:{}: depends on the listener `{}`; the store must do without it",
+                one.manifest, one.line, one.name
+            )
+        })
+        .collect();
+    none(&findings);
+}
+
+#[test]
 fn what_services_stand_on_knows_no_service() {
-    let below = ["kernel", "events", "spans", "messaging", "service-kit", "invariants", "stack"]
+    let below = ["kernel", "events", "spans", "messaging", "service-kit", "listener", "invariants", "stack"]
         .map(|name| format!("crates/{name}/Cargo.toml"));
     let upwards = dependencies().into_iter().filter(|one| below.contains(&one.manifest.to_owned()));
     let findings: Vec<_> = upwards
-        .filter(|one| SERVICES.contains(&&*one.name) || one.name == "payment-gateway")
+        .filter(|one| is_service(&one.name))
         .map(|one| {
             format!("{}:{}: depends on the service `{}`; turn it around", one.manifest, one.line, one.name)
         })
@@ -130,6 +143,10 @@ fn every_crate_obeys_the_lints_of_the_workspace() {
         &lax.map(|path| format!("{path}:1: has lints of its own; write [lints] workspace = true"))
             .collect::<Vec<_>>(),
     );
+}
+
+fn is_service(name: &str) -> bool {
+    SERVICES.contains(&name) || LISTENERS.contains(&name) || name == "payment-gateway"
 }
 
 fn manifests() -> impl Iterator<Item = &'static str> {

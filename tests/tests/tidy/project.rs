@@ -24,6 +24,17 @@ pub static PROJECT: LazyLock<Project> = LazyLock::new(Project::read);
 /// Folders that take part in orders, each a service.
 pub const SERVICES: [&str; 4] = ["order", "inventory", "billing", "email"];
 
+/// Folders that only listen. Their manifests say so: nothing names them here.
+pub static LISTENERS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let folders = PROJECT.folders.iter().filter_map(|path| path.strip_prefix("services/"));
+    let services = folders.filter(|name| !name.contains('/') && *name != "all");
+    let listens = |name: &&str| {
+        let manifest = format!("services/{name}/Cargo.toml");
+        PROJECT.has(&manifest) && PROJECT.text(&manifest).contains("\nlistener.workspace = true")
+    };
+    services.filter(listens).collect()
+});
+
 impl Project {
     fn read() -> Self {
         // Cargo says where the package is when the tests run; the checkout may have moved since they were built.

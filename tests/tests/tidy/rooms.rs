@@ -1,7 +1,7 @@
 //! The same rooms in every service, none of them too large.
 
 use crate::none;
-use crate::project::{PROJECT, SERVICES};
+use crate::project::{LISTENERS, PROJECT, SERVICES};
 
 const LINES_OF_CODE_MAX: usize = 400;
 const LINES_OF_MAIN_MAX: usize = 20;
@@ -16,6 +16,7 @@ fn every_service_has_the_same_rooms() {
         "app.rs",
         "config.rs",
         "consumer.rs",
+        "projection.rs",
         "domain/mod.rs",
         "http/mod.rs",
         "http/error.rs",
@@ -44,6 +45,22 @@ fn every_service_has_the_same_rooms() {
 }
 
 #[test]
+fn every_listener_has_the_rooms_of_a_service_that_publishes_nothing() {
+    let rooms = ["main.rs", "lib.rs", "consumer.rs", "domain/mod.rs", "http/mod.rs"];
+    let mut findings = Vec::new();
+    for listener in &*LISTENERS {
+        let missing = rooms.iter().filter(|room| !PROJECT.has(&format!("services/{listener}/src/{room}")));
+        findings.extend(missing.map(|room| lacks(listener, room)));
+        for folder in [format!("services/{listener}/tests"), format!("migrations/{listener}")] {
+            if !PROJECT.folders.contains(&folder) {
+                findings.push(format!("{folder}: is missing; see docs/new-listener.md"));
+            }
+        }
+    }
+    none(&findings);
+}
+
+#[test]
 fn the_payment_gateway_has_the_rooms_of_a_program_without_a_log() {
     let rooms = ["main.rs", "lib.rs", "app.rs", "config.rs", "domain/mod.rs", "http/mod.rs", "http/error.rs"];
     let missing = rooms.iter().filter(|room| !PROJECT.has(&format!("services/payment-gateway/src/{room}")));
@@ -52,11 +69,13 @@ fn the_payment_gateway_has_the_rooms_of_a_program_without_a_log() {
 
 #[test]
 fn every_folder_of_services_is_known_here() {
-    let known = |name: &str| SERVICES.contains(&name) || ["payment-gateway", "all"].contains(&name);
+    let known = |name: &str| {
+        SERVICES.contains(&name) || LISTENERS.contains(&name) || ["payment-gateway", "all"].contains(&name)
+    };
     let folders = PROJECT.folders.iter().filter_map(|path| path.strip_prefix("services/"));
     let strangers = folders.filter(|name| !name.contains('/') && !known(name));
     let findings: Vec<_> = strangers
-        .map(|name| format!("services/{name}: is new; add it to SERVICES in tests/tests/tidy/project.rs"))
+        .map(|name| format!("services/{name}: is new; let it depend on the crate `listener`, or add it to SERVICES in tests/tests/tidy/project.rs"))
         .collect();
     none(&findings);
 }
@@ -115,8 +134,8 @@ fn every_main_only_hands_over() {
 #[test]
 fn composition_and_consumers_stay_small() {
     let mut findings = Vec::new();
-    for (service, (room, max)) in SERVICES.iter().flat_map(|service| SMALL_ROOMS.map(|room| (service, room)))
-    {
+    let services = SERVICES.iter().chain(&*LISTENERS);
+    for (service, (room, max)) in services.flat_map(|service| SMALL_ROOMS.map(|room| (service, room))) {
         for source in PROJECT.sources_in(&format!("services/{service}/src/{room}")) {
             let lines = source.code_lines();
             if lines > max {

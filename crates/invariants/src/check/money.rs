@@ -1,8 +1,9 @@
-//! 3: confirmed ⇔ captured in the gateway's own ledger for exactly the total; cancelled ⇒ nothing kept, nothing held.
+//! 3: confirmed ⇔ captured in the gateway's own ledger for exactly the total; cancelled ⇒ nothing kept, nothing held, and
+//! nothing ever taken where the reason says that it was never confirmed.
 
 use super::{Case, Findings, Rule};
 use crate::snapshot::EffectKind::{Authorize, Capture, Refund, Void};
-use crate::snapshot::{Effect, EffectKind, Order, Status};
+use crate::snapshot::{Effect, EffectKind, Order, Reason, Status};
 use crate::step::{PAYMENT_ANSWER, PAYMENT_CAPTURE, PAYMENT_UNDONE, Step};
 
 pub(super) fn check(order: &Order, case: &Case<'_>, found: &mut Findings) {
@@ -10,10 +11,16 @@ pub(super) fn check(order: &Order, case: &Case<'_>, found: &mut Findings) {
     kinds.sort_unstable();
     let (allowed, expected): (&[&[EffectKind]], _) = match order.status {
         Status::Confirmed => (&[&[Authorize, Capture]], "authorized and captured once"),
-        Status::Cancelled => (
-            &[&[], &[Authorize, Void], &[Authorize, Capture, Refund]],
-            "nothing charged, or all of it voided or refunded once",
-        ),
+        Status::Cancelled => match order.reason {
+            // Only a customer cancels what was confirmed and taken.
+            Some(Reason::OutOfStock | Reason::PaymentDeclined | Reason::TimedOut | Reason::CaptureFailed) => {
+                (&[&[], &[Authorize, Void]], "nothing captured, and what was held voided once")
+            }
+            Some(Reason::CustomerRequest) | None => (
+                &[&[], &[Authorize, Void], &[Authorize, Capture, Refund]],
+                "nothing charged, or all of it voided or refunded once",
+            ),
+        },
         Status::Pending => (&[&[], &[Authorize]], "nothing captured"),
     };
     if !allowed.contains(&&kinds[..]) {

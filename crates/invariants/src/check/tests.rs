@@ -205,6 +205,10 @@ fn money_that_does_not_fit_the_decision_is_seen() {
     breaks(Rule::Money, &refused, everything(), |shop| {
         shop.ledger.extend([Authorize, Void, Void].map(|kind| effect(REFUSED, kind)));
     });
+    // It was never confirmed: to give back what was taken does not make it good.
+    breaks(Rule::Money, &refused, lists(), |shop| {
+        shop.ledger.extend([Authorize, Capture, Refund].map(|kind| effect(REFUSED, kind)));
+    });
     breaks(Rule::Money, &Subject::Order(STRANGE), lists(), with(STRANGE, Authorize));
 }
 

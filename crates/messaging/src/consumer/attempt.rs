@@ -99,6 +99,12 @@ impl<H: Handler, R: Repository<H>> Batch<'_, H, R> {
                 "a record is parked"
             );
         }
+        for share in self.shares {
+            let replayed = share.records.iter().filter(|one| one.replayed).count();
+            if replayed > 0 {
+                metrics::count_by(metrics::REPLAYED, service, "topic", &share.topic, replayed);
+            }
+        }
         let records = self.shares.iter().flat_map(|share| &share.records);
         let unknown = records.filter(|one| matches!(one.record.content, Content::Unknown(_))).count();
         metrics::count(metrics::UNKNOWN, service, unknown);

@@ -105,6 +105,7 @@ mod tests {
             raw: Raw { offset, key: None, value: None, headers: Vec::new(), timestamp_ms: None },
             record: Record { offset, key: None, content: Content::Unknown(Uuid::nil().to_string()) },
             step: Step::Unseen(TraceContext::default()),
+            replayed: false,
         };
         let share = Share {
             topic: "orders".into(),

@@ -161,10 +161,10 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
 
     fn begin(&mut self, at: At, found: Result<Begin, JoinError>) {
         match found {
-            Ok(Begin { position, start: Start::From(offset) }) => {
+            Ok(Begin { position, start: Start::From(offset), replay_to }) => {
                 let mut list = TopicPartitionList::new();
                 self.report(list.add_partition_offset(&at.0, at.1, Offset::Offset(offset)));
-                self.spawn(at, position);
+                self.spawn(at, position, replay_to);
                 self.report(self.consumer.incremental_assign(&list));
             }
             Ok(Begin { start: Start::Refuse(reason), .. }) => self.refused.add(at, reason),
@@ -182,7 +182,7 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
         }
     }
 
-    fn spawn(&mut self, at: At, position: Position) {
+    fn spawn(&mut self, at: At, position: Position, replay_to: i64) {
         let (records, queue) = mpsc::channel(self.shared.runtime.settings.queue_records_max);
         let stop = CancellationToken::new();
         let mark = Mark::at(position.next_offset);
@@ -194,6 +194,7 @@ impl<H: Handler, R: Repository<H>> Group<H, R> {
             topic: self.shared.runtime.settings.bare(&at.0).unwrap_or(&at.0).to_owned(),
             partition: at.1,
             position,
+            replay_to,
             queue,
             progress: mark.handled.clone(),
             verified: verified.clone(),

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use self::committer::Ready;
 use self::lag::Lags;
 use crate::kafka::client;
-use crate::postgres::inbox;
+use crate::postgres::{inbox, replay};
 use crate::registry::Registry;
 use crate::{Handler, Part, Repository, Runtime, StoreError, metrics};
 
@@ -59,7 +59,8 @@ pub async fn run<H: Handler, R: Repository<H>>(
             () = committer::run(&shared, ready) => {}
         }
     };
-    let beside = async { tokio::join!(maintain_inbox(&shared.runtime), redrive::run(&shared)) };
+    let beside =
+        async { tokio::join!(declare(&shared), maintain_inbox(&shared.runtime), redrive::run(&shared)) };
     tokio::join!(read, shutdown.run_until_cancelled(beside));
 }
 
@@ -107,6 +108,27 @@ async fn close(runtime: &Runtime, consumer: Arc<rdkafka::consumer::StreamConsume
     let closed = tokio::task::spawn_blocking(move || drop(consumer));
     if tokio::time::timeout(CLOSE_TIMEOUT, closed).await.is_err() {
         tracing::warn!(service = runtime.service, "left the consumer group without saying so");
+    }
+}
+
+/// Says in the database whether what it hears may be replayed: for `storectl replay`, which does so while nobody reads.
+async fn declare<H: Handler, R>(shared: &Shared<H, R>) {
+    let (runtime, handler) = (&shared.runtime, &shared.handler);
+    let mut failures = 0;
+    loop {
+        let declared = async {
+            let mut connection = runtime.pool.acquire().await.map_err(StoreError::doing("connect"))?;
+            let (topics, now) = (handler.topics(), runtime.clock.now());
+            replay::declare(&mut connection, runtime.service, topics, handler.replayable(), now).await
+        };
+        match StoreError::in_time("declare a listener in time", declared).await {
+            Ok(()) => return,
+            Err(error) => {
+                failures += 1;
+                tracing::debug!(service = runtime.service, error = %crate::core::chain(&error), "not declared yet");
+                tokio::time::sleep(runtime.settings.backoff().after(failures, 1.0)).await;
+            }
+        }
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Task<H: Handler, R> {
     pub(super) topic: String,
     pub(super) partition: i32,
     pub(super) position: Position,
+    /// Records before it were read before: to read them is a replay.
+    pub(super) replay_to: i64,
     pub(super) queue: mpsc::Receiver<Raw>,
     /// Tells the group how far it is.
     pub(super) progress: Arc<AtomicI64>,
@@ -52,6 +54,8 @@ pub(super) struct Pending<E> {
     pub(super) record: Record<E>,
     /// Its span: from here until it is committed.
     pub(super) step: Step,
+    /// It was read before, and somebody wants it read again.
+    pub(super) replayed: bool,
 }
 
 impl<H: Handler, R: Repository<H>> Task<H, R> {
@@ -216,7 +220,11 @@ impl<H: Handler, R: Repository<H>> Task<H, R> {
                 failures = 0;
                 runtime.report(Part::Registry, &self.name, None);
             }
-            pending.push(Pending { raw, record, step });
+            let replayed = raw.offset < self.replay_to;
+            if replayed {
+                step.event("replay", &[]);
+            }
+            pending.push(Pending { raw, record, step, replayed });
         }
         Some(pending)
     }

@@ -9,7 +9,7 @@ use rdkafka::error::KafkaError;
 use crate::core::chain;
 use crate::core::consumer::{Position, Start, start};
 use crate::kafka::client::Listener;
-use crate::postgres::position;
+use crate::postgres::{position, replay};
 use crate::{Part, Runtime, StoreError};
 
 /// What missing topics are reported by.
@@ -24,6 +24,8 @@ pub struct Begin {
     pub position: Position,
     /// Where to begin, or why not.
     pub start: Start,
+    /// Records before it were read before: a replay.
+    pub replay_to: i64,
 }
 
 /// Finds out where to begin, trying until database and broker answer.
@@ -36,7 +38,7 @@ pub async fn find(
     let mut failures = 0_u32;
     loop {
         match once(&runtime, &consumer, &topic, partition).await {
-            Ok((position, start)) => return Begin { position, start },
+            Ok(begin) => return begin,
             Err(reason) => {
                 failures += 1;
                 tracing::debug!(
@@ -90,7 +92,7 @@ async fn once(
     consumer: &Arc<StreamConsumer<Listener>>,
     topic: &str,
     partition: i32,
-) -> Result<(Position, Start), String> {
+) -> Result<Begin, String> {
     let (asked, name) = (consumer.clone(), topic.to_owned());
     let ends =
         tokio::task::spawn_blocking(move || asked.fetch_watermarks(&name, partition, BROKER_TIMEOUT)).await;
@@ -98,9 +100,10 @@ async fn once(
     let bare = runtime.settings.bare(topic).unwrap_or(topic);
     let loaded = async {
         let mut connection = runtime.pool.acquire().await.map_err(StoreError::doing("connect"))?;
-        position::load_or_begin(&mut connection, bare, partition, low).await
+        let position = position::load_or_begin(&mut connection, bare, partition, low).await?;
+        Ok((position, replay::replay_to(&mut connection, bare, partition).await?))
     };
-    let position =
+    let (position, replay_to) =
         StoreError::in_time("load a position in time", loaded).await.map_err(|error| chain(&error))?;
-    Ok((position, start(&position, low, high)))
+    Ok(Begin { position, start: start(&position, low, high), replay_to })
 }

@@ -10,7 +10,8 @@ use uuid::Uuid;
 use super::StoreError;
 
 /// Writes the ids and returns those that were not there. An event's row stands under the day of its own time, so that
-/// a repeat, however late, meets it.
+/// a repeat, however late, meets it. One that somebody discarded is never new: also when the inbox has forgotten it, after a week or
+/// because all is read again.
 pub async fn insert(
     connection: &mut PgConnection,
     events: &[(EventId, Timestamp)],
@@ -20,7 +21,9 @@ pub async fn insert(
     sorted.sort_unstable(); // two instances insert in the same order
     let (ids, days): (Vec<Uuid>, Vec<Date>) = sorted.into_iter().unzip();
     let fresh: Vec<Uuid> = sqlx::query_scalar(
-        "INSERT INTO messaging.inbox (event_id, day) SELECT * FROM unnest($1::uuid[], $2::date[])
+        "INSERT INTO messaging.inbox (event_id, day) SELECT * FROM unnest($1::uuid[], $2::date[]) AS new (event_id, day)
+         WHERE NOT EXISTS (SELECT FROM messaging.dead_letter AS letter
+                           WHERE letter.event_id = new.event_id AND letter.state = 'discarded')
          ON CONFLICT DO NOTHING RETURNING event_id",
     )
     .bind(ids)

@@ -9,7 +9,9 @@ pub mod lease;
 mod letters;
 pub mod outbox;
 pub mod position;
+pub mod replay;
 mod session;
+pub mod standing;
 
 use std::time::Duration;
 

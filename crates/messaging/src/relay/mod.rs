@@ -49,6 +49,17 @@ pub async fn run<E: Event>(runtime: Runtime, shutdown: CancellationToken) {
     );
 }
 
+/// For a service that publishes nothing, and so has no relay: what one looks after besides. Measures the dead letters and asks whether
+/// the registry answers, until `shutdown`.
+pub async fn watch(runtime: Runtime, shutdown: CancellationToken) {
+    let registry = match Registry::new(&runtime.settings.registry_url) {
+        Ok(registry) => registry,
+        Err(error) => return tracing::error!(%error, "cannot make an HTTP client for the registry"),
+    };
+    let both = async { tokio::join!(gauges::outbox(&runtime), watch_registry(&runtime, &registry)) };
+    shutdown.run_until_cancelled(both).await;
+}
+
 /// A session of its own whose commits do not wait for the disk: a deletion that is lost only repeats a record.
 async fn session(runtime: &Runtime) -> Result<PgConnection, StoreError> {
     let options = (*runtime.pool.connect_options()).clone().options([("synchronous_commit", "off")]);

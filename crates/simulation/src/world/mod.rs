@@ -234,7 +234,8 @@ impl World {
                 let due = orders.filter(|one| one.fate == Decision::Pending && one.deadline_at <= self.now);
                 let due: Vec<OrderId> = due.map(|order| order.id).collect();
                 self.decide(&due, Trigger::Deadline);
-                Ok(())
+                let left = due.iter().find(|id| self.order.tables.by_id[*id].fate == Decision::Pending);
+                left.map_or(Ok(()), |id| Err(format!("order {id} is overdue, was swept, and is pending")))
             }
             Step::Hour => {
                 self.now = self.now.plus(Duration::from_hours(1));

@@ -89,8 +89,26 @@ impl DatabaseArgs {
 
     /// The dead letters of `service`.
     pub fn of(&self, service: Service) -> anyhow::Result<DeadLetters> {
+        let (url, password) = self.address(service)?;
+        // What is wrong with an address is not shown: there is a password in it.
         let name = service.name();
-        let url = match (self.own(service), &self.database_server) {
+        DeadLetters::at(&url, password.as_deref())
+            .ok()
+            .with_context(|| format!("the address of the database of {name} is not of the form postgres://role:password@host:port/database"))
+    }
+
+    /// The address of the database of `service`, and the password where it is not in there.
+    pub fn address(&self, service: Service) -> anyhow::Result<(String, Option<String>)> {
+        self.address_at(service.name(), self.own(service))
+    }
+
+    /// Address and password of the database of anybody with one on the server.
+    pub(crate) fn address_of(&self, name: &str) -> anyhow::Result<(String, Option<String>)> {
+        self.address_at(name, None)
+    }
+
+    fn address_at(&self, name: &str, own: Option<&String>) -> anyhow::Result<(String, Option<String>)> {
+        let url = match (own, &self.database_server) {
             (Some(own), _) => own.clone(),
             (None, Some(server)) => {
                 let mut url = reqwest::Url::parse(server)
@@ -100,7 +118,7 @@ impl DatabaseArgs {
                 url.to_string()
             }
             (None, None) => bail!(
-                "where is the database of {name}? Say so by --database-url (DATABASE_URL), or by --{name}-database-url"
+                "where is the database of {name}? Say so by --database-url (DATABASE_URL), or, of a service, by --{name}-database-url"
             ),
         };
         let password = self.password_file.as_ref().map(|file| {
@@ -112,10 +130,7 @@ impl DatabaseArgs {
             })
         });
         let password = password.transpose()?;
-        // What is wrong with an address is not shown: there is a password in it.
-        DeadLetters::at(&url, password.as_deref().map(str::trim))
-            .ok()
-            .with_context(|| format!("the address of the database of {name} is not of the form postgres://role:password@host:port/database"))
+        Ok((url, password.map(|password| password.trim().to_owned())))
     }
 
     fn own(&self, service: Service) -> Option<&String> {

@@ -30,11 +30,21 @@ pub struct LogArgs {
 }
 
 impl LogArgs {
+    /// Without asking which registry answers.
+    pub(crate) fn kafka(&self) -> Settings {
+        let registry = self.registry_url.first().cloned().unwrap_or_default();
+        Settings { topic_prefix: self.prefix.clone(), ..Settings::new(&self.kafka_bootstrap, registry) }
+    }
+
+    /// With the registry that answers.
+    pub(crate) async fn settings(&self) -> anyhow::Result<Settings> {
+        let registry = self.registry().await?;
+        Ok(Settings { topic_prefix: self.prefix.clone(), ..Settings::new(&self.kafka_bootstrap, registry) })
+    }
+
     /// Begins to follow it.
     pub(super) async fn follow(&self) -> anyhow::Result<Story> {
-        let registry = self.registry().await?;
-        let settings =
-            Settings { topic_prefix: self.prefix.clone(), ..Settings::new(&self.kafka_bootstrap, registry) };
+        let settings = self.settings().await?;
         let kafka = &self.kafka_bootstrap;
         Story::follow(&settings)
             .await

@@ -134,7 +134,7 @@ async fn unsettled(client: &Client, databases: &DatabaseArgs) -> anyhow::Result<
 }
 
 /// By key, of the services whose databases are known.
-async fn parked(
+pub(crate) async fn parked(
     databases: &DatabaseArgs,
     filter: &Filter,
 ) -> anyhow::Result<Vec<(String, (Service, Summary))>> {

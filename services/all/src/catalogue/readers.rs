@@ -9,6 +9,7 @@ use order::consumer::OrderHandler;
 use order::watchers::Watchers;
 
 use crate::launch::Program;
+use crate::listeners::LISTENERS;
 
 /// A service that reads the log, in a consumer group of its name.
 pub(super) struct Reader {
@@ -27,9 +28,10 @@ impl Reader {
     }
 }
 
-/// Everybody who reads the log.
+/// Everybody who reads the log: who takes part in orders, then who only listens.
 pub(super) fn readers() -> Vec<Reader> {
-    Program::ALL.into_iter().filter_map(of).collect()
+    let listeners = LISTENERS.iter().map(|one| Reader { service: one.name, asks: Box::new(one.reads) });
+    Program::ALL.into_iter().filter_map(of).chain(listeners).collect()
 }
 
 /// A program that is new does not compile before it is said here whether it reads.

@@ -26,8 +26,8 @@ fn who_reads_an_event_is_what_the_consumers_do_with_it() {
     assert_eq!(readers("ProductListed"), "order");
     assert_eq!(readers("CustomerRegistered"), "email");
     assert_eq!(readers("CustomerErased"), "email", "the tombstone is an event too");
-    assert_eq!(readers("OrderCreated"), "inventory billing");
-    assert_eq!(readers("OrderConfirmed"), "inventory billing email");
+    assert_eq!(readers("OrderCreated"), "inventory billing analytics");
+    assert_eq!(readers("OrderConfirmed"), "inventory billing email analytics");
     assert_eq!(readers("StockReserved"), "order");
     assert_eq!(readers("StockReceived"), "", "on a topic that order reads, and of no concern to it");
     assert_eq!(readers("EmailSent"), "");

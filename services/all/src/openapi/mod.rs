@@ -15,6 +15,7 @@ use serde_json::Value;
 use service_kit::Api;
 
 use crate::launch::Program;
+use crate::listeners::LISTENERS;
 
 /// Where the documents are kept.
 pub const FOLDER: &str = "docs/openapi";
@@ -57,11 +58,13 @@ pub fn write(dir: &Path) -> anyhow::Result<()> {
 }
 
 fn pairs(dir: &Path) -> anyhow::Result<Vec<Pair>> {
-    let pair = |program: Program| {
-        let file = dir.join(format!("{}.json", program.name()));
-        Ok(Pair { kept: read(&file)?, said: serde_json::to_value(api(program).document())?, file })
+    let pair = |(name, api): (&str, Api)| {
+        let file = dir.join(format!("{name}.json"));
+        Ok(Pair { kept: read(&file)?, said: serde_json::to_value(api.document())?, file })
     };
-    Program::ALL.into_iter().map(pair).collect()
+    let programs = Program::ALL.into_iter().map(|program| (program.name(), api(program)));
+    let listeners = LISTENERS.iter().map(|listener| (listener.name, (listener.api)()));
+    programs.chain(listeners).map(pair).collect()
 }
 
 fn api(program: Program) -> Api {

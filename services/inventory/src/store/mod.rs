@@ -3,6 +3,7 @@
 //! Locks are taken in one order everywhere: reservations by order, then stock by sku. The stock row is the lock of
 //! everything about its sku: product, receipts, sums.
 
+mod fold;
 mod products;
 mod receipts;
 mod reservations;
@@ -19,7 +20,7 @@ use crate::domain::Warehouse;
 pub use products::{listed, lock_for_listing, save_product};
 pub use receipts::{book, booked};
 pub use reservations::find as find_reservation;
-pub use stock::{Level, level, levels};
+pub use stock::{Level, level, levels, received};
 
 /// The service's tables.
 #[derive(Clone, Copy, Debug, Default)]

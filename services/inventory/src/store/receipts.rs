@@ -28,16 +28,29 @@ pub async fn booked(
 
 /// Writes the receipt. False when its id was taken meanwhile, for another sku: those of one sku wait for its lock.
 pub async fn book(connection: &mut PgConnection, receipt: &Receipt) -> Result<bool, StoreError> {
+    Ok(write(connection, std::slice::from_ref(receipt)).await? == 1)
+}
+
+/// Writes receipts as the log tells them.
+pub(super) async fn book_all(connection: &mut PgConnection, receipts: &[Receipt]) -> Result<(), StoreError> {
+    if !receipts.is_empty() {
+        write(connection, receipts).await?;
+    }
+    Ok(())
+}
+
+async fn write(connection: &mut PgConnection, receipts: &[Receipt]) -> Result<u64, StoreError> {
     let written = sqlx::query(
-        "INSERT INTO receipts (receipt_id, sku, quantity, received_at) VALUES ($1, $2, $3, $4)
+        "INSERT INTO receipts (receipt_id, sku, quantity, received_at)
+         SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::bigint[], $4::timestamptz[])
          ON CONFLICT (receipt_id) DO NOTHING",
     )
-    .bind(receipt.receipt_id.0)
-    .bind(receipt.sku.as_str())
-    .bind(i64::from(receipt.quantity))
-    .bind(OffsetDateTime::from(receipt.received_at))
+    .bind(receipts.iter().map(|receipt| receipt.receipt_id.0).collect::<Vec<_>>())
+    .bind(receipts.iter().map(|receipt| receipt.sku.as_str()).collect::<Vec<_>>())
+    .bind(receipts.iter().map(|receipt| i64::from(receipt.quantity)).collect::<Vec<_>>())
+    .bind(receipts.iter().map(|receipt| OffsetDateTime::from(receipt.received_at)).collect::<Vec<_>>())
     .execute(connection)
     .await
-    .map_err(StoreError::doing("save a receipt"))?;
-    Ok(written.rows_affected() == 1)
+    .map_err(StoreError::doing("save receipts"))?;
+    Ok(written.rows_affected())
 }

@@ -48,6 +48,19 @@ pub(super) async fn lock(
     rows.into_iter().map(Row::parse).collect()
 }
 
+/// Adds rows without any pieces; those that are there stay as they are.
+pub(super) async fn add(connection: &mut PgConnection, skus: &[&str]) -> Result<(), StoreError> {
+    if skus.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("INSERT INTO stock (sku) SELECT * FROM UNNEST($1::text[]) ON CONFLICT (sku) DO NOTHING")
+        .bind(skus)
+        .execute(connection)
+        .await
+        .map_err(StoreError::doing("add stock rows"))?;
+    Ok(())
+}
+
 /// Writes the rows that changed. All of them are there, and locked.
 pub(super) async fn save(
     connection: &mut PgConnection,
@@ -112,6 +125,19 @@ pub async fn level(executor: impl PgExecutor<'_>, sku: &Sku) -> Result<Option<Le
     .await
     .map_err(StoreError::doing("find stock"))?;
     row.map(parse_level).transpose()
+}
+
+/// Pieces that were ever received, by sku.
+pub async fn received(connection: &mut PgConnection) -> Result<BTreeMap<Sku, i64>, StoreError> {
+    let rows: Vec<(String, i64)> = sqlx::query_as("SELECT sku, received FROM stock")
+        .fetch_all(connection)
+        .await
+        .map_err(StoreError::doing("load what was received"))?;
+    let parse = |(sku, received): (String, i64)| {
+        let sku = Sku::parse(&sku).map_err(|bad| impossible("stock.sku", &sku, &bad))?;
+        Ok((sku, received))
+    };
+    rows.into_iter().map(parse).collect()
 }
 
 fn parse_level(row: (String, String, i64, i64, i64, i64)) -> Result<Level, StoreError> {

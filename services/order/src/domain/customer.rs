@@ -104,6 +104,11 @@ impl fmt::Debug for Person {
 }
 
 impl Customer {
+    /// One of whom nothing was heard.
+    pub fn unknown(id: CustomerId) -> Self {
+        Self { id, standing: Standing::Unknown, sequence: Sequence(0) }
+    }
+
     /// Registers or changes the customer; `None` when nothing is new.
     pub fn register(&self, person: &Person, now: Timestamp) -> Result<Option<Event>, Erased> {
         match &self.standing {
@@ -220,5 +225,12 @@ mod tests {
     #[test]
     fn personal_data_is_not_shown_by_debug() {
         assert!(!format!("{:?}", ada()).contains("ada"));
+    }
+
+    #[test]
+    fn a_person_is_kept_as_written() {
+        let person = Person::new("Ada Lovelace", "ada@elsewhere.example").unwrap();
+        assert_eq!((person.name(), person.email()), ("Ada Lovelace", "ada@elsewhere.example"));
+        assert_eq!(Person::check_name("Ada Lovelace").unwrap(), "Ada Lovelace");
     }
 }

@@ -108,7 +108,7 @@ fn own(sequence: &mut Sequence, arriving: i64) -> Arrival {
 }
 
 /// When it happened, where that is of an order.
-fn at(event: &Event) -> Option<Timestamp> {
+pub fn at(event: &Event) -> Option<Timestamp> {
     match event {
         Event::OrderCreated(event) => Some(event.created_at),
         Event::OrderConfirmed(event) => Some(event.confirmed_at),

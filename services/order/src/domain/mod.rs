@@ -21,7 +21,7 @@ mod saga_tests;
 
 pub use change::{Change, Snapshot, Tracked};
 pub use customer::{Customer, Person};
-pub use evolve::{Fact, Folded};
+pub use evolve::{Fact, Folded, at};
 pub use order::{Fate, Order, Status};
 pub use placing::{Basket, BasketLine, Refusal};
 pub use product::Product;

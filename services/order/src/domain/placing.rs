@@ -278,4 +278,10 @@ mod tests {
         assert_eq!(refused(basket(&lines), &ada(), &prices), [Refusal::LineCount(LINES_MAX + 1)]);
         assert!(basket(&lines[..LINES_MAX]).place(&ada(), &catalogue(&prices), moment()).is_ok());
     }
+
+    #[test]
+    fn a_basket_names_each_sku_once() {
+        let basket = basket(&[("TEA", 1), ("GIN", 1), ("TEA", 2)]);
+        assert_eq!(basket.skus(), BTreeSet::from(["GIN", "TEA"]));
+    }
 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use events::CancelReason;
+use kernel::event::Event as _;
 use kernel::sequence::Arrival;
 
 use super::fixtures::*;
-use super::{Fate, Payment, Progress, Stock, Trigger};
+use super::{Fact, Fate, Payment, Progress, Stock, Trigger};
 
 const WINDOW: Trigger = Trigger::Customer { window: Duration::from_hours(24) };
 
@@ -280,4 +281,31 @@ fn a_decision_that_was_lost_is_made_again_when_a_reply_is_read_again() {
     let Heard(folded, decided) = hear(&mut rebuilt, 1, &stock_reply(Stock::Reserved, at(1)));
     assert_eq!(folded.arrival, Arrival::Repeat);
     assert_eq!(decided.map(|event| short_name(&event)), Ok("OrderConfirmed".to_owned()));
+}
+
+#[test]
+fn an_order_was_updated_at_the_latest_time_on_an_event_that_moved_it() {
+    let mut tracked = placed();
+    for (event, updated_at) in [
+        (stock_reply(Stock::Reserved, at(5)), at(5)),
+        (payment_reply(Payment::Authorized, at(3)), at(5)),
+        (payment_reply(Payment::Captured, at(8)), at(8)),
+    ] {
+        let sequence = if event.topic() == "inventory" { 1 } else { tracked.order.seen_payments.0 + 1 };
+        tracked.evolve(Fact { id: event_id(9), sequence, event: &event });
+        assert_eq!(tracked.order.updated_at, updated_at, "{event:?}");
+    }
+}
+
+#[test]
+fn a_change_is_settled_when_its_order_is() {
+    let mut settled = 0;
+    for (stock, payment) in STOCKS.into_iter().flat_map(|stock| PAYMENTS.map(|payment| (stock, payment))) {
+        for fate in [Fate::Pending, Fate::Confirmed { at: at(1) }, cancelled(CancelReason::TimedOut)] {
+            let order = order(fate, stock, payment).order;
+            assert_eq!(order.snapshot().is_settled(), order.is_settled(), "{order:?}");
+            settled += usize::from(order.is_settled());
+        }
+    }
+    assert!((1..PAYMENTS.len() * STOCKS.len()).contains(&settled), "{settled}");
 }

@@ -5,6 +5,7 @@ mod delete_customer;
 mod desk;
 pub mod error;
 mod get_customer;
+mod get_history;
 mod get_order;
 mod get_product;
 mod list_orders;
@@ -59,6 +60,7 @@ pub fn routes(state: AppState) -> Router {
         .route(GET_ORDER, get(get_order::get_order))
         .route("/orders/{id}/cancel", post(cancel_order::cancel_order))
         .route("/orders/{id}/events", get(watch_order::watch_order))
+        .route("/orders/{id}/history", get(get_history::get_history))
         .with_state(state)
 }
 
@@ -84,6 +86,7 @@ pub const GET_ORDER: &str = "/orders/{id}";
         get_order::get_order,
         cancel_order::cancel_order,
         watch_order::watch_order,
+        get_history::get_history,
     )
 )]
 struct ApiDoc;

@@ -1,11 +1,11 @@
 //! Orders, products and customers as callers see them.
 
 use events::{CancelReason, Line};
-use kernel::{CustomerId, Money, OrderId, Sku, Timestamp};
+use kernel::{CustomerId, EventId, Money, OrderId, Sku, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::{Order, Payment, Person, Product, Snapshot, Status, Stock};
+use crate::domain::{Change, Order, Payment, Person, Product, Progress, Snapshot, Status, Stock};
 
 /// An order.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -130,11 +130,7 @@ impl OrderView {
 
     /// As it was at `snapshot`.
     pub fn at(order: &Order, snapshot: Snapshot) -> Self {
-        let (status, reason) = match snapshot.status {
-            Status::Pending => (StatusView::Pending, None),
-            Status::Confirmed => (StatusView::Confirmed, None),
-            Status::Cancelled(reason) => (StatusView::Cancelled, Some(reason)),
-        };
+        let (status, reason) = fate(snapshot.status);
         Self {
             order_id: order.id,
             customer_id: order.customer_id,
@@ -142,15 +138,66 @@ impl OrderView {
             reason,
             lines: order.lines.iter().map(LineView::from).collect(),
             total: order.total,
-            progress: ProgressView {
-                stock: snapshot.progress.stock.into(),
-                payment: snapshot.progress.payment.into(),
-            },
+            progress: snapshot.progress.into(),
             settled: snapshot.is_settled(),
             created_at: order.created_at,
             updated_at: snapshot.updated_at,
             deadline_at: order.deadline_at,
         }
+    }
+}
+
+/// One change of an order.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = OrderChange, examples(json!({
+    "number": 3, "event_id": "01924f3e-0000-7000-8000-0000000000a3", "status": "confirmed", "reason": null,
+    "progress": {"stock": "reserved", "payment": "authorized"}, "settled": false,
+    "updated_at": "2026-03-14T09:26:53.641902Z"})))]
+pub struct ChangeView {
+    /// 1, 2, 3… per order; the `id` of the same change at `GET /orders/{id}/events`.
+    #[schema(minimum = 1)]
+    number: i64,
+    /// The event that changed the order: its `ce_id` in the log.
+    #[schema(value_type = uuid::Uuid)]
+    event_id: EventId,
+    status: StatusView,
+    /// Why it was cancelled; null unless it was.
+    #[schema(value_type = Option<ReasonView>)]
+    reason: Option<CancelReason>,
+    progress: ProgressView,
+    /// Decided, and stock and payment have followed.
+    settled: bool,
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+}
+
+impl ChangeView {
+    /// The order after it.
+    pub fn of(change: &Change) -> Self {
+        let (status, reason) = fate(change.after.status);
+        Self {
+            number: change.number,
+            event_id: change.event_id,
+            status,
+            reason,
+            progress: change.after.progress.into(),
+            settled: change.after.is_settled(),
+            updated_at: change.after.updated_at,
+        }
+    }
+}
+
+fn fate(status: Status) -> (StatusView, Option<CancelReason>) {
+    match status {
+        Status::Pending => (StatusView::Pending, None),
+        Status::Confirmed => (StatusView::Confirmed, None),
+        Status::Cancelled(reason) => (StatusView::Cancelled, Some(reason)),
+    }
+}
+
+impl From<Progress> for ProgressView {
+    fn from(progress: Progress) -> Self {
+        Self { stock: progress.stock.into(), payment: progress.payment.into() }
     }
 }
 

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::columns::{self, impossible};
 use crate::domain::{Change, Progress, Snapshot, Tracked};
+use crate::projection::Told;
 
 #[derive(FromRow)]
 struct ChangeRow {
@@ -61,6 +62,34 @@ pub async fn append(connection: &mut PgConnection, changed: &[&Tracked]) -> Resu
     .execute(connection)
     .await
     .map_err(StoreError::doing("save changes of orders"))?;
+    Ok(())
+}
+
+/// Adds changes as the log tells them, in the tables it is folded into: with the topic and the time of each event.
+pub(super) async fn append_told(connection: &mut PgConnection, told: &[Told]) -> Result<(), StoreError> {
+    if told.is_empty() {
+        return Ok(());
+    }
+    let changes = || told.iter().map(|told| told.change);
+    let happened = |told: &Told| told.happened_at.map(OffsetDateTime::from);
+    sqlx::query(
+        "INSERT INTO order_changes (order_id, number, event_id, status, reason, stock, payment, updated_at, topic, happened_at)
+         SELECT * FROM UNNEST($1::uuid[], $2::bigint[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
+                              $8::timestamptz[], $9::text[], $10::timestamptz[])",
+    )
+    .bind(told.iter().map(|told| told.order_id.0).collect::<Vec<Uuid>>())
+    .bind(changes().map(|change| change.number).collect::<Vec<i64>>())
+    .bind(changes().map(|change| change.event_id.0).collect::<Vec<Uuid>>())
+    .bind(changes().map(|change| columns::status_text(change.after.status)).collect::<Vec<&str>>())
+    .bind(changes().map(|change| columns::reason_text(change.after.status)).collect::<Vec<Option<&str>>>())
+    .bind(changes().map(|change| columns::stock_text(change.after.progress.stock)).collect::<Vec<&str>>())
+    .bind(changes().map(|change| columns::payment_text(change.after.progress.payment)).collect::<Vec<&str>>())
+    .bind(changes().map(|change| change.after.updated_at.into()).collect::<Vec<OffsetDateTime>>())
+    .bind(told.iter().map(|told| told.topic).collect::<Vec<&str>>())
+    .bind(told.iter().map(happened).collect::<Vec<Option<OffsetDateTime>>>())
+    .execute(connection)
+    .await
+    .map_err(StoreError::doing("save changes of folded orders"))?;
     Ok(())
 }
 

@@ -38,6 +38,28 @@ pub async fn find(connection: &mut PgConnection, id: CustomerId) -> Result<Custo
     Ok(Customer { id, standing, sequence })
 }
 
+/// Those of these customers who have a row.
+pub(super) async fn known(
+    connection: &mut PgConnection,
+    ids: &BTreeSet<CustomerId>,
+) -> Result<BTreeMap<CustomerId, Customer>, StoreError> {
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let rows: Vec<(Uuid, Option<String>, Option<String>, i64)> = sqlx::query_as(
+        "SELECT customer_id, name, email, sequence FROM customers WHERE customer_id = ANY($1)",
+    )
+    .bind(ids.iter().map(|id| id.0).collect::<Vec<Uuid>>())
+    .fetch_all(connection)
+    .await
+    .map_err(StoreError::doing("load customers"))?;
+    let read = |(id, name, email, sequence)| {
+        let id = CustomerId(id);
+        Ok((id, Customer { id, standing: standing(id, name, email)?, sequence: Sequence(sequence) }))
+    };
+    rows.into_iter().map(read).collect()
+}
+
 /// How those of these customers stand who have a row.
 pub async fn standings(
     connection: &mut PgConnection,
@@ -68,21 +90,35 @@ fn standing(id: CustomerId, name: Option<String>, email: Option<String>) -> Resu
 
 /// Writes a customer.
 pub async fn save(connection: &mut PgConnection, customer: &Customer) -> Result<(), StoreError> {
-    let person = match &customer.standing {
-        Standing::Unknown => return Ok(()),
-        Standing::Registered(person) => Some(person),
-        Standing::Erased => None,
+    save_all(connection, &[customer]).await
+}
+
+/// Writes customers; of one who is unknown there is nothing to be written.
+pub(super) async fn save_all(
+    connection: &mut PgConnection,
+    customers: &[&Customer],
+) -> Result<(), StoreError> {
+    let person = |customer: &&Customer| match &customer.standing {
+        Standing::Unknown => None,
+        Standing::Registered(person) => Some((customer.id.0, Some(person.clone()), customer.sequence.0)),
+        Standing::Erased => Some((customer.id.0, None, customer.sequence.0)),
     };
+    let rows: Vec<(Uuid, Option<Person>, i64)> = customers.iter().filter_map(person).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let persons = || rows.iter().map(|(_, person, _)| person.as_ref());
     sqlx::query(
-        "INSERT INTO customers (customer_id, name, email, sequence) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (customer_id) DO UPDATE SET name = $2, email = $3, sequence = $4",
+        "INSERT INTO customers (customer_id, name, email, sequence)
+         SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::bigint[])
+         ON CONFLICT (customer_id) DO UPDATE SET name = excluded.name, email = excluded.email, sequence = excluded.sequence",
     )
-    .bind(customer.id.0)
-    .bind(person.map(Person::name))
-    .bind(person.map(Person::email))
-    .bind(customer.sequence.0)
+    .bind(rows.iter().map(|(id, _, _)| *id).collect::<Vec<Uuid>>())
+    .bind(persons().map(|person| person.map(Person::name)).collect::<Vec<Option<&str>>>())
+    .bind(persons().map(|person| person.map(Person::email)).collect::<Vec<Option<&str>>>())
+    .bind(rows.iter().map(|(_, _, sequence)| *sequence).collect::<Vec<i64>>())
     .execute(connection)
     .await
-    .map_err(StoreError::doing("save a customer"))?;
+    .map_err(StoreError::doing("save customers"))?;
     Ok(())
 }

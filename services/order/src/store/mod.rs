@@ -3,6 +3,7 @@
 pub mod changes;
 mod columns;
 pub mod customers;
+mod fold;
 pub mod idempotency;
 pub mod orders;
 pub mod products;

@@ -96,10 +96,10 @@ pub async fn insert(connection: &mut PgConnection, new: &[&Tracked]) -> Result<(
     let orders = || new.iter().map(|tracked| &tracked.order);
     sqlx::query(
         "INSERT INTO orders (order_id, customer_id, lines, total_minor, currency, created_at, deadline_at, status, stock,
-                             payment, updated_at, sequence, seen_inventory, seen_payments, changes)
+                             payment, updated_at, sequence, seen_inventory, seen_payments, changes, reason, confirmed_at)
          SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::jsonb[], $4::bigint[], $5::text[], $6::timestamptz[],
                               $7::timestamptz[], $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::bigint[],
-                              $13::bigint[], $14::bigint[], $15::bigint[])",
+                              $13::bigint[], $14::bigint[], $15::bigint[], $16::text[], $17::timestamptz[])",
     )
     .bind(orders().map(|order| order.id.0).collect::<Vec<Uuid>>())
     .bind(orders().map(|order| order.customer_id.0).collect::<Vec<Uuid>>())
@@ -116,6 +116,8 @@ pub async fn insert(connection: &mut PgConnection, new: &[&Tracked]) -> Result<(
     .bind(orders().map(|order| order.seen_inventory.0).collect::<Vec<i64>>())
     .bind(orders().map(|order| order.seen_payments.0).collect::<Vec<i64>>())
     .bind(orders().map(|order| order.changes).collect::<Vec<i64>>())
+    .bind(orders().map(|order| columns::reason_text(order.status())).collect::<Vec<Option<&str>>>())
+    .bind(orders().map(|order| columns::confirmed_at(order.fate)).collect::<Vec<Option<OffsetDateTime>>>())
     .execute(connection)
     .await
     .map_err(StoreError::doing("store orders"))?;

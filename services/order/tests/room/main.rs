@@ -10,6 +10,7 @@ mod cancelling;
 mod customers;
 mod errors;
 mod healthcheck;
+mod history;
 mod lists;
 mod placing;
 mod products;

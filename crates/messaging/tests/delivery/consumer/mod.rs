@@ -7,6 +7,7 @@ mod keys;
 mod outages;
 mod poison;
 mod redrive;
+pub mod replay;
 mod schemas;
 mod stopping;
 mod together;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use kernel::clock::{SystemClock, SystemIds};
+use messaging::listener::{Again, Listening};
 use messaging::{Part, Runtime, Settings, Status, consumer, intents, relay};
 use sqlx::postgres::PgPoolOptions;
 use testkit::until;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::catalogue::Note;
 use super::service::{Reader, Tables};
+use crate::consumer::replay::Ear;
 
 /// Which loops an instance runs.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +26,8 @@ pub enum Loops {
     Consumer,
     Intents,
     All,
+    /// The consumer, as a listener.
+    Listener(Again),
 }
 
 /// What an instance said of its parts.
@@ -157,6 +161,10 @@ fn spawn(runtime: &Runtime, reader: &Reader, loops: Loops, shutdown: &Cancellati
     }
     if matches!(loops, Loops::Consumer | Loops::All) {
         tasks.spawn(consumer::run(runtime.clone(), reader.clone(), tables.clone(), shutdown.clone()));
+    }
+    if let Loops::Listener(again) = loops {
+        let ear = Arc::new(Listening(Ear((*reader).clone(), again)));
+        tasks.spawn(consumer::run(runtime.clone(), ear, tables.clone(), shutdown.clone()));
     }
     if matches!(loops, Loops::Intents | Loops::All) {
         tasks.spawn(intents::run(runtime.clone(), reader.clone(), tables, reader, shutdown.clone()));

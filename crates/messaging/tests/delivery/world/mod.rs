@@ -13,6 +13,7 @@ use std::time::Duration;
 use kernel::clock::{SystemClock, SystemIds};
 use kernel::{Clock as _, Event, EventId, Ids as _};
 use messaging::admin::TopicSpec;
+use messaging::listener::Again;
 use messaging::{Cause, Effects, Outbox, Outgoing, Settings};
 use serde_json::json;
 use sqlx::{PgPool, Postgres, Transaction};
@@ -192,6 +193,16 @@ pub struct Saved {
 impl Service {
     pub async fn start(&self, loops: Loops) -> Instance {
         self.start_with(loops, self.settings.clone()).await
+    }
+
+    /// Its consumer, as a listener without effects.
+    pub async fn listen(&self, again: Again) -> Instance {
+        self.start(Loops::Listener(again)).await
+    }
+
+    /// Waits until so many listeners have said that they may be replayed.
+    pub async fn until_declared(&self, wanted: i64) {
+        self.until_count("SELECT count(*) FROM messaging.listener", wanted).await;
     }
 
     pub async fn start_with(&self, loops: Loops, settings: Settings) -> Instance {

@@ -1,0 +1,69 @@
+//! What can go wrong while the log is folded.
+
+use messaging::StoreError;
+use messaging::log::LogError;
+
+/// The log was not folded, or not compared.
+#[derive(Debug, thiserror::Error)]
+pub enum FoldError {
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The tables could not be made.
+    #[error("cannot make the tables of {service} in the schema {schema}")]
+    Migrate {
+        /// Whose.
+        service: &'static str,
+        /// Where.
+        schema: &'static str,
+        /// Why not.
+        #[source]
+        source: sqlx::migrate::MigrateError,
+    },
+    /// The live tables could not be made, where they were lost.
+    #[error("cannot make the tables of the service")]
+    Prepare(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Somebody else is at it.
+    #[error(
+        "somebody else folds the log of {service} into the schema {schema} of its database: wait until they are done"
+    )]
+    Busy {
+        /// Whose.
+        service: &'static str,
+        /// Where.
+        schema: &'static str,
+    },
+    /// The tables of a service that is at work cannot be replaced.
+    #[error(
+        "{service} is alive ({alive}): stop it, then run this again; what is folded is kept, and gone on with"
+    )]
+    Alive {
+        /// Whose.
+        service: &'static str,
+        /// By what it is known.
+        alive: String,
+    },
+    /// Events would be lost.
+    #[error(
+        "{events} events of {service} were decided and not sent: start it until they are, or run this with --lose-unsent; what is folded is kept"
+    )]
+    Unsent {
+        /// Whose.
+        service: &'static str,
+        /// How many.
+        events: i64,
+    },
+    /// The log goes on although nobody is there.
+    #[error(
+        "the topics of {0} go on although it is stopped: is it running elsewhere, with another database?"
+    )]
+    Restless(&'static str),
+    /// The text is no address; it is not shown, for it may hold a password.
+    #[error(
+        "the address of the database of {0} is not of the form postgres://role:password@host:port/database"
+    )]
+    BadUrl(&'static str),
+}

@@ -1,0 +1,65 @@
+//! The schema rows are folded into, and the comparison with the live one.
+
+pub(crate) mod compare;
+mod scratch;
+mod swap;
+
+use std::str::FromStr as _;
+
+use messaging::StoreError;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, PgConnection};
+
+use crate::FoldError;
+pub(crate) use scratch::{Place, Scratch};
+
+/// The database of a service, as a role that may make tables in it.
+#[derive(Clone, Debug)]
+pub struct Database {
+    options: PgConnectOptions,
+}
+
+/// Name of our connections: not that of the service, whose connections tell that it is alive.
+const APPLICATION: &str = "storectl";
+
+impl Database {
+    /// The one at `url`, with the password that is there or in `password`. Connects when it is used.
+    pub fn at(service: &'static str, url: &str, password: Option<&str>) -> Result<Self, FoldError> {
+        let options = PgConnectOptions::from_str(url).map_err(|_| FoldError::BadUrl(service))?;
+        let options = options.application_name(APPLICATION);
+        Ok(Self { options: password.into_iter().fold(options, PgConnectOptions::password) })
+    }
+
+    /// How it is reached.
+    pub fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
+    /// A connection to it.
+    pub async fn connect(&self) -> Result<PgConnection, FoldError> {
+        Ok(self.with(&[]).await?)
+    }
+
+    /// Every statement finds its rows one by one by an index, as in the service: the tables grow while plans are kept.
+    pub(crate) async fn for_rows(&self) -> Result<PgConnection, StoreError> {
+        self.with(&[
+            ("synchronous_commit", "off"),
+            ("enable_seqscan", "off"),
+            ("enable_bitmapscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+            ("jit", "off"),
+        ])
+        .await
+    }
+
+    /// For statements over whole tables.
+    pub(crate) async fn for_tables(&self) -> Result<PgConnection, StoreError> {
+        self.with(&[("jit", "off"), ("work_mem", "64MB")]).await
+    }
+
+    async fn with(&self, settings: &[(&str, &str)]) -> Result<PgConnection, StoreError> {
+        let options = self.options.clone().options(settings.iter().copied());
+        options.connect().await.map_err(StoreError::doing("connect to the database of the service"))
+    }
+}

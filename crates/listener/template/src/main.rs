@@ -1,0 +1,5 @@
+//! The program `newcomer`.
+
+fn main() -> std::process::ExitCode {
+    listener::main(&newcomer::LISTENER)
+}

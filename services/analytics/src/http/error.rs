@@ -1,0 +1,3 @@
+//! What callers see of an error.
+
+pub(super) use listener::problem;
