@@ -7,6 +7,8 @@ import { AvroSchemaParser } from '@asyncapi/avro-schema-parser';
 
 // Of the parser's findings: 0 is an error, 1 a warning; what is less is advice about taste.
 const WARNING = 1;
+// One mistake is told many times over, once for each form it could have had.
+const TOLD_MAX = 20;
 
 const file = process.argv[2];
 const parser = new Parser();
@@ -14,7 +16,7 @@ parser.registerSchemaParser(AvroSchemaParser());
 const { document, diagnostics } = await parser.parse(await readFile(file, 'utf8'), { source: file });
 
 const wrong = diagnostics.filter((one) => one.severity <= WARNING);
-for (const { code, path, message, range } of wrong) {
+for (const { code, path, message, range } of wrong.slice(0, TOLD_MAX)) {
   console.error(`${file}:${range.start.line + 1}: ${path.join('/')}: ${message} (${code})`);
 }
 if (wrong.length > 0 || document === undefined) {

@@ -9,7 +9,8 @@ use crate::source::{Source, words};
 
 const GUARANTEES: &str = "docs/guarantees.md";
 /// Pages that name the test of what they say.
-const PAGES: [&str; 3] = [GUARANTEES, "docs/poison.md", "docs/found.md"];
+const PAGES: [&str; 5] =
+    [GUARANTEES, "docs/poison.md", "docs/found.md", "docs/schemas.md", "docs/migrations.md"];
 /// Begins the names of the tests of a promise; they end with the paragraph.
 const TESTS: &str = "- **Tests**";
 const PARTS: [&str; 5] =

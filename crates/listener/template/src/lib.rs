@@ -12,6 +12,7 @@ use consumer::Newcomer;
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/newcomer");
 
 /// As a store starts it beside itself.
-pub static LISTENER: Listener = Listener::new::<Folding<Newcomer>>("newcomer", 8199, http::api, |args, shutdown| {
-    Box::pin(listener::fold::<Newcomer>(&LISTENER, &MIGRATOR, http::routes, args, shutdown))
-});
+pub static LISTENER: Listener =
+    Listener::new::<Folding<Newcomer>>("newcomer", 8199, http::api, |args, shutdown| {
+        Box::pin(listener::fold::<Newcomer>(&LISTENER, &MIGRATOR, http::routes, args, shutdown))
+    });

@@ -2,9 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use analytics::consumer::Analytics;
+use billing::consumer::Billing;
+use email::consumer::Email;
+use events::Event;
+use inventory::consumer::Inventory;
+use kernel::clock::SystemIds;
+use kernel::{Event as _, EventId, Ids as _, Timestamp};
+use messaging::listener::Listening;
+use messaging::{Handler, Metadata, Received, TraceContext};
+use order::consumer::OrderHandler;
+use order::watchers::Watchers;
 use serde_json::Value as Json;
 
-use super::facts::{Catalogue, EventFacts, HISTORIES};
+use super::facts::{Catalogue, EventFacts, HISTORIES, short};
 use super::{asyncapi, check, documents, write};
 
 fn schemas() -> PathBuf {
@@ -31,6 +42,56 @@ fn who_reads_an_event_is_what_the_consumers_do_with_it() {
     assert_eq!(readers("StockReserved"), "order");
     assert_eq!(readers("StockReceived"), "", "on a topic that order reads, and of no concern to it");
     assert_eq!(readers("EmailSent"), "");
+}
+
+/// An event that a consumer is not asked to load anything for, it passes over: else it would do something that is not told.
+#[test]
+fn what_a_service_does_not_read_it_passes_over() {
+    let mut passed = Vec::new();
+    for record in events::CATALOGUE {
+        let described = storectl::schemas::describe(&schemas()).unwrap();
+        let found = described.iter().find(|one| record.name.ends_with(&format!(".{}", one.name))).unwrap();
+        let key = found.example[record.key].as_str().unwrap();
+        let event =
+            Event::decode(record.topic, key, Event::schema_of(record.name).unwrap(), &found.datum).unwrap();
+        passed.extend(passes_over("order", &OrderHandler::new(Watchers::new(1)), &event));
+        passed.extend(passes_over("inventory", &Inventory, &event));
+        passed.extend(passes_over("billing", &Billing, &event));
+        passed.extend(passes_over("email", &Email, &event));
+        passed.extend(passes_over("analytics", &Listening(Analytics), &event));
+    }
+    let of = |service, name| (service, short(name));
+    assert_eq!(
+        passed,
+        [of("email", "counterflow.orders.OrderCreated"), of("order", "counterflow.inventory.StockReceived")]
+    );
+}
+
+/// The event, when it is on a topic of the handler and of no concern to it.
+fn passes_over<H>(service: &'static str, handler: &H, event: &Event) -> Option<(&'static str, &'static str)>
+where
+    H: Handler<Event = Event>,
+    H::Loaded: Default,
+{
+    if handler.concerns(event) || !handler.topics().contains(&event.topic()) {
+        return None;
+    }
+    let metadata = Metadata {
+        id: EventId(SystemIds.next()),
+        time: Timestamp::EPOCH,
+        sequence: 1,
+        correlation: event.key(),
+        causation: None,
+        trace: TraceContext::default(),
+    };
+    let received = Received { event: event.clone(), metadata };
+    let effects = handler.decide(&mut H::Loaded::default(), &received, Timestamp::EPOCH, &SystemIds).unwrap();
+    assert!(
+        effects.ignored.is_some() && effects.events.is_empty() && effects.intents.is_empty(),
+        "{service} does something about {} without a key",
+        event.name()
+    );
+    Some((service, short(event.name())))
 }
 
 #[test]
