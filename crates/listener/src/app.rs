@@ -9,7 +9,7 @@ use axum::Router;
 use events::Event;
 use kernel::clock::SystemIds;
 use messaging::listener::{self, Listening};
-use messaging::{Handler as _, Repository, Runtime};
+use messaging::{Repository, Runtime};
 use service_kit::{Api, App, Database, Lifecycle, Running};
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;

@@ -66,6 +66,13 @@ pub struct Replayable(pub(crate) Again);
 #[derive(Clone, Debug)]
 pub struct Listening<L>(pub L);
 
+impl<L: Listener> Listening<L> {
+    /// As [`Handler::concerns`], for who has only listeners.
+    pub fn concerns(&self, event: &L::Event) -> bool {
+        Handler::concerns(self, event)
+    }
+}
+
 impl<L: Listener> Handler for Listening<L> {
     type Event = L::Event;
     type Key = L::Key;

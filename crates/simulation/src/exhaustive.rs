@@ -35,16 +35,26 @@ impl fmt::Write for Fingerprint {
 
 /// Visits everything, up to the first history that is wrong. `may` says which faults belong to the scope.
 pub fn visit(plan: Plan, may: impl Fn(&World, &Step) -> bool) -> Visited {
-    let mut search = Search { seen: HashSet::new(), visited: Visited::default(), path: Vec::new(), may };
+    visit_with(plan, may, |_| {})
+}
+
+/// The same, and shows every end.
+pub(crate) fn visit_with(
+    plan: Plan,
+    may: impl Fn(&World, &Step) -> bool,
+    see: impl FnMut(&World),
+) -> Visited {
+    let mut search = Search { seen: HashSet::new(), visited: Visited::default(), path: Vec::new(), may, see };
     search.from(World::new(plan));
     search.visited
 }
 
-struct Search<F> {
+struct Search<F, S> {
     seen: HashSet<u64>,
     visited: Visited,
     path: Vec<String>,
     may: F,
+    see: S,
 }
 
 /// A state on the way, and what is not tried of it yet.
@@ -58,7 +68,7 @@ struct Level {
 #[derive(Clone, Copy, Default)]
 struct Parts([u64; 7]);
 
-impl<F: Fn(&World, &Step) -> bool> Search<F> {
+impl<F: Fn(&World, &Step) -> bool, S: FnMut(&World)> Search<F, S> {
     fn from(&mut self, world: World) {
         let mut levels: Vec<Level> = Vec::new();
         let parts = Parts::default().after(&world, None);
@@ -121,6 +131,7 @@ impl<F: Fn(&World, &Step) -> bool> Search<F> {
 
     fn ends_well(&mut self, world: &World) -> bool {
         self.visited.ends += 1;
+        (self.see)(world);
         let wrong = verdict::wrong(world);
         let well = wrong.is_empty();
         if !well {

@@ -75,12 +75,7 @@ pub fn tell(tape: Vec<usize>) -> Told {
     Told { plan, steps, wrong: history.wrong, tape: history.tape }
 }
 
-fn run(choices: &mut Choices, before: impl FnMut(&World, &Step, bool)) -> History {
-    play(choices, before).0
-}
-
-/// A history, and the world at its end.
-pub(crate) fn play(choices: &mut Choices, mut before: impl FnMut(&World, &Step, bool)) -> (History, World) {
+fn run(choices: &mut Choices, mut before: impl FnMut(&World, &Step, bool)) -> History {
     let plan = plan(choices);
     let mut world = World::new(plan);
     let mut steps = 0;
@@ -101,7 +96,7 @@ pub(crate) fn play(choices: &mut Choices, mut before: impl FnMut(&World, &Step, 
         }
     };
     let services = [world.order.duplicates.0, world.inventory.duplicates.0, world.billing.duplicates.0];
-    let history = History {
+    History {
         tape: choices.taken().to_vec(),
         steps,
         orders: world.placed.len(),
@@ -109,8 +104,7 @@ pub(crate) fn play(choices: &mut Choices, mut before: impl FnMut(&World, &Step, 
         duplicates: services.iter().sum::<usize>() + world.email.duplicates.0,
         ends: world.order.tables.by_id.values().map(|order| end(order.status())).collect(),
         wrong,
-    };
-    (history, world)
+    }
 }
 
 fn end(status: Status) -> &'static str {

@@ -13,11 +13,8 @@ use storectl::schemas::{self, Described, OWNERS};
 
 use super::readers::{Reader, readers};
 
-/// Histories that are played: half of them are enough for every pair of cause and event.
-pub(super) const HISTORIES: u64 = 4_000;
-
 /// Played once: it is what takes time here.
-static CAUSES: LazyLock<Causes> = LazyLock::new(|| causes::seen(HISTORIES));
+static CAUSES: LazyLock<Causes> = LazyLock::new(causes::of_one_order);
 
 pub(super) struct Catalogue {
     pub(super) topics: Vec<TopicFacts>,

@@ -16,8 +16,8 @@ pub(super) fn overview(catalogue: &Catalogue) -> String {
          AsyncAPI 3.0 document, for tools: [asyncapi.json](asyncapi.json). How an event may change: [schemas](../schemas.md).\n\n"
     );
     page += "Who reads is asked of each service's consumer, with an example of every event; what brings about what was read off\n\
-             the logs of simulated histories (`crates/simulation`), which the services' own code plays: orders, from the call to the\n\
-             mail. What a caller alone brings about, such as a product or a delivery, is not played there.\n\n";
+             the logs of every history that one order can have (`crates/simulation/src/causes.rs`), which the services' own code plays. What a\n\
+             caller alone brings about, such as a product or a delivery, is not played there.\n\n";
     page += "| Event | Topic | Key | Written by | Read by | Versions | What it says |\n|---|---|---|---|---|---|---|\n";
     for event in catalogue.events() {
         let EventFacts { name, topic, key, writer, about, .. } = event;
