@@ -1,6 +1,6 @@
 # Every command of the project; `make` lists them. CARGO_TARGET_DIR is respected.
 .DEFAULT_GOAL := help
-.PHONY: help setup build check fmt lint docs tidy schemas contract openapi events catalogue asyncapi rules deny compose test e2e drill torture simulate mutants fuzz-api fuzz-log demo run new-listener bench reset clean-data up down logs compilers maven
+.PHONY: help setup build check fmt lint docs tidy schemas contract openapi events catalogue asyncapi rules deny compose test e2e drill compat torture simulate mutants fuzz-api fuzz-log demo run new-listener bench reset clean-data up down logs compilers maven
 
 # Where cargo puts its programs.
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),$(shell cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'))
@@ -98,6 +98,9 @@ e2e: compilers ## The end-to-end tests at a running store (`make run`, compose):
 
 drill: compilers ## Kill each container of the store in Docker (`make up`) while orders are placed: is anything lost?
 	STORE=compose cargo test --workspace --test drill
+
+compat: setup ## Run the programs of the previous release beside these, on the same tables, topics and schemas: a rollout, and its way back
+	@tests/compat/run "$(TARGET_DIR)/compat"
 
 torture: setup ## Kill and ail every program and part under load for almost an hour; goes on where it was interrupted; ARGS="…" goes to torture
 	cargo build --profile torture --workspace --bins --features messaging/fail-points
