@@ -226,8 +226,7 @@ fn words_are_told_apart() {
         Reason::NotConcerned,
     ];
     assert_eq!(reasons.map(Reason::as_str).into_iter().collect::<BTreeSet<_>>().len(), reasons.len());
-    let states =
-        [Status::Pending, Status::Reserved, Status::Rejected, Status::Committed, Status::Released];
+    let states = [Status::Pending, Status::Reserved, Status::Rejected, Status::Committed, Status::Released];
     let words: BTreeSet<_> = states.iter().map(ToString::to_string).collect();
     assert_eq!(words.len(), states.len());
     assert_eq!(words, states.iter().map(|state| state.as_str().to_owned()).collect());
