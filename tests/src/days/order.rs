@@ -36,7 +36,6 @@ impl Side for Deciding {
 
     /// A customer places it or cancels it, or the sweeper finds it overdue.
     fn outside(&mut self, own: &Recorded, ids: &dyn Ids) -> Option<Effects<Event>> {
-        let now = own.received.metadata.time;
         match (&own.received.event, &mut self.0) {
             (Event::OrderCreated(created), none @ None) => {
                 let mut effects = Effects::none();
@@ -52,7 +51,7 @@ impl Side for Deciding {
                     CancelReason::TimedOut => Trigger::Deadline,
                     _ => return None,
                 };
-                let decision = tracked.order.decide(trigger, now).ok()?;
+                let decision = tracked.order.decide(trigger, cancelled.cancelled_at).ok()?;
                 Some(effects::carry_out(tracked, decision, ids))
             }
             _ => None,

@@ -1,5 +1,7 @@
 //! Who an erased customer was is nowhere any more.
 
+use std::time::Duration;
+
 use all::launch::{Plan, Program};
 use kernel::Ids as _;
 use kernel::clock::SystemIds;
@@ -10,8 +12,6 @@ use storectl::record::{From, To, save};
 use system_tests::canary::{Canaries, files_with, tombstones};
 use system_tests::{SOON, Shop, open_plan};
 use testkit::{Leftovers, until};
-
-use std::time::Duration;
 
 /// The broker looks for what is to be compacted every 15 s.
 const COMPACTED_WITHIN: Duration = Duration::from_mins(3);

@@ -38,12 +38,11 @@ async fn a_recording_has_every_event_and_nothing_that_says_who_somebody_is() {
     let of_it = recorded.iter().filter(|one| one.received.metadata.correlation == order).count();
     // Created, confirmed; reserved, committed; authorized, captured; a receipt.
     assert_eq!(of_it, 7, "{recorded:#?}");
-    nothing_begins_later(&settings, &folder).await;
+    a_span_is_told_by_the_times(&settings, &folder).await;
     shop.close().await;
 }
 
-/// A span is told by the times of the events.
-async fn nothing_begins_later(settings: &messaging::Settings, folder: &Path) {
+async fn a_span_is_told_by_the_times(settings: &messaging::Settings, folder: &Path) {
     let all = open(folder).unwrap();
     let middle = all[all.len() / 2].received.metadata.time;
     let (before, after) = (folder.with_file_name("before"), folder.with_file_name("after"));
