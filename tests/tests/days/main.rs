@@ -1,4 +1,4 @@
-//! Recorded days (`tests/days`), handled by today's code.
+//! Recorded days, handled by today's code.
 #![expect(clippy::unwrap_used, reason = "what a test cannot get fails it")]
 
 mod erasing;
