@@ -1,6 +1,6 @@
 # Every command of the project; `make` lists them. CARGO_TARGET_DIR is respected.
 .DEFAULT_GOAL := help
-.PHONY: help setup build check fmt lint docs tidy schemas contract openapi events catalogue asyncapi rules deny compose test e2e drill compat torture simulate mutants fuzz-api fuzz-log demo run new-listener bench reset clean-data up down logs compilers maven
+.PHONY: help setup build check fmt lint docs tidy schemas contract openapi events catalogue asyncapi rules deny compose test e2e drill compat torture simulate days mutants fuzz-api fuzz-log demo run new-listener bench reset clean-data up down logs compilers maven
 
 # Where cargo puts its programs.
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),$(shell cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'))
@@ -110,6 +110,9 @@ torture: setup ## Kill and ail every program and part under load for almost an h
 simulate: compilers ## Play histories of a store in memory: SEEDS says how many, SEED or TAPE plays one again, step by step
 	@cargo run --quiet --package simulation --bin simulate -- \
 		$(if $(TAPE),--tape $(TAPE),$(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),100000) --from $(or $(FROM),0)))
+
+days: build ## Record the days that `make test` replays anew; docs/recorded-days.md says when one may. ARGS: see record-days --help
+	"$(PROGRAMS)/record-days" $(ARGS)
 
 mutants: compilers ## Put small faults into a copy of the project, one after the other: does a check see each? MUTANTS names some
 	@tests/mutants/run "$(TARGET_DIR)/mutants" $(MUTANTS)

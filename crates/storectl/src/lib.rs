@@ -11,6 +11,7 @@ pub mod demo;
 pub mod order;
 pub mod programs;
 pub mod rebuild;
+pub mod record;
 pub mod replay;
 pub mod sagas;
 pub mod schemas;
