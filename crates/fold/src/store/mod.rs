@@ -2,6 +2,7 @@
 
 pub(crate) mod compare;
 mod scratch;
+pub(crate) mod snapshot;
 mod swap;
 
 use std::str::FromStr as _;

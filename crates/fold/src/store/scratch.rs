@@ -8,6 +8,8 @@ use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, Transaction};
 
 use super::Database;
+use super::snapshot::copy_in;
+use crate::checkpoint::Found;
 use crate::{FoldError, Purpose};
 
 /// How far a partition is folded.
@@ -33,6 +35,9 @@ const CONSTRAINTS: &str = "INSERT INTO fold_constraint (relation, name, definiti
     SELECT relname, conname, pg_get_constraintdef(c.oid) FROM pg_constraint AS c
     JOIN pg_class AS t ON t.oid = c.conrelid
     WHERE c.contype = 'c' AND t.relnamespace = $1::text::regnamespace";
+
+const PLACES: &str = "CREATE TABLE fold_position (topic text, partition int, next_offset bigint NOT NULL,
+    beyond_last bigint NOT NULL, PRIMARY KEY (topic, partition))";
 
 impl Scratch {
     /// Takes the schema; a rebuild finds what an earlier one has done, an audit begins anew.
@@ -120,9 +125,32 @@ impl Scratch {
         if schema == "audit" {
             self.unlogged().await?;
         }
-        let places = "CREATE TABLE fold_position (topic text, partition int, next_offset bigint NOT NULL,
-             beyond_last bigint NOT NULL, PRIMARY KEY (topic, partition))";
-        self.run(places, "make the place in the log").await?;
+        Ok(())
+    }
+
+    /// From here on it is gone on with: at the beginning, or where `base` ends, with its rows.
+    pub(crate) async fn set_out(&mut self, base: Option<&Found>) -> Result<(), FoldError> {
+        let mut transaction = self.begin().await?;
+        sqlx::raw_sql(PLACES)
+            .execute(&mut *transaction)
+            .await
+            .map_err(StoreError::doing("make the place in the log"))?;
+        if let Some((base, Ok(manifest))) = base.map(|base| (base, &base.manifest)) {
+            for piece in &manifest.files {
+                let rows = base.read(piece)?;
+                copy_in(&mut transaction, &piece.table, &piece.columns, rows).await?;
+            }
+            for at in &manifest.positions {
+                sqlx::query("INSERT INTO fold_position VALUES ($1, $2, $3, $3)")
+                    .bind(&at.topic)
+                    .bind(at.partition)
+                    .bind(at.next)
+                    .execute(&mut *transaction)
+                    .await
+                    .map_err(StoreError::doing("take over a place in the log"))?;
+            }
+        }
+        transaction.commit().await.map_err(StoreError::doing("commit the beginning of a fold"))?;
         Ok(())
     }
 
