@@ -119,5 +119,5 @@ pub enum FoldError {
     #[error(
         "the address of the database of {0} is not of the form postgres://role:password@host:port/database"
     )]
-    BadUrl(&'static str),
+    BadUrl(String),
 }

@@ -36,6 +36,21 @@ const CONSTRAINTS: &str = "INSERT INTO fold_constraint (relation, name, definiti
     JOIN pg_class AS t ON t.oid = c.conrelid
     WHERE c.contype = 'c' AND t.relnamespace = $1::text::regnamespace";
 
+/// A schema without a place in the log was not made to its end, or has nothing folded: it can begin with a checkpoint.
+async fn is_begun(connection: &mut PgConnection, schema: &str) -> Result<bool, StoreError> {
+    let failed = || StoreError::doing("look for an earlier fold");
+    let is_made: bool = sqlx::query_scalar("SELECT to_regclass($1::text || '.fold_position') IS NOT NULL")
+        .bind(schema)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failed())?;
+    if !is_made {
+        return Ok(false);
+    }
+    let has_places = format!("SELECT EXISTS (SELECT FROM {schema}.fold_position)");
+    sqlx::query_scalar(AssertSqlSafe(has_places)).fetch_one(connection).await.map_err(failed())
+}
+
 const PLACES: &str = "CREATE TABLE fold_position (topic text, partition int, next_offset bigint NOT NULL,
     beyond_last bigint NOT NULL, PRIMARY KEY (topic, partition))";
 
@@ -60,13 +75,7 @@ impl Scratch {
         if !taken {
             return Err(FoldError::Busy { service, schema });
         }
-        // A schema without a place in the log was not made to its end.
-        let is_whole: bool =
-            sqlx::query_scalar("SELECT to_regclass($1::text || '.fold_position') IS NOT NULL")
-                .bind(schema)
-                .fetch_one(&mut connection)
-                .await
-                .map_err(StoreError::doing("look for an earlier fold"))?;
+        let is_whole = is_begun(&mut connection, schema).await?;
         let discarded = standing::discarded(&mut connection).await?;
         let is_new = purpose == Purpose::Audit || !is_whole;
         let mut scratch = Self { connection, service, schema, is_new, discarded };
