@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use kernel::Event as _;
 use messaging::core::batch::Content;
 use messaging::log::{Entry, Extent, Log, LogError, Reading, Span};
 use messaging::{Received, StoreError};
@@ -222,7 +221,7 @@ fn evolve<P: Projection>(
     rows: &mut P::Rows,
     one: Early<P::Event>,
 ) {
-    let key = one.fact.event.key();
+    let key = kernel::Event::key(&one.fact.event);
     if projection.evolve(rows, &one.fact) == Evolved::Early {
         early.entry(key).or_default().push(one);
     } else if let Some(waited) = early.remove(&key) {

@@ -65,7 +65,7 @@ pub enum FoldError {
     )]
     Restless(&'static str),
     /// A file of a checkpoint.
-    #[error("cannot {doing} {path}")]
+    #[error("cannot {doing} {}", .path.display())]
     Files {
         /// What was tried.
         doing: &'static str,

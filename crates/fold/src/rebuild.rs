@@ -57,7 +57,9 @@ pub async fn rebuild<P: Projection, S: Shelf<P>>(
     mut tell: impl FnMut(Progress),
 ) -> Result<Rebuilt, FoldError> {
     let (base, passed_over) = match &how.checkpoints {
-        Some(folder) => checkpoint::choose(&projection, &shelf, folder, &log.extents(projection.topics()).await?)?,
+        Some(folder) => {
+            checkpoint::choose(&projection, &shelf, folder, &log.extents(projection.topics()).await?)?
+        }
         None => (None, Vec::new()),
     };
     let mut fold = Fold::open(projection, shelf, database, Purpose::Rebuild, base.as_ref()).await?;

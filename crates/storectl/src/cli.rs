@@ -15,7 +15,9 @@ use crate::order::OrderArgs;
 use crate::programs::StoreArgs;
 use crate::replay::ReplayArgs;
 use crate::seed::{CUSTOMER, Customer, Seeded, seed};
-use crate::{audit, check, checkpoint, dead_letters, demo, doctor, order, rebuild, replay, sagas, schemas, topics};
+use crate::{
+    audit, check, checkpoint, dead_letters, demo, doctor, order, rebuild, replay, sagas, schemas, topics,
+};
 
 /// Tools of the store: its schemas and topics, something to buy in a running one, a day at it, and whether it is in order
 #[derive(Debug, Parser)]

@@ -90,8 +90,11 @@ pub async fn positions(name: &str, database: &Database, extents: &[Extent]) -> a
 
 fn wrong(topic: &str, partition: i32, next: i64, extents: &[Extent]) -> Option<String> {
     let mut all = extents.iter();
-    let Some(&Extent { low, end, .. }) = all.find(|one| one.topic == topic && one.partition == partition) else {
-        return Some("the log has no such partition: it was made anew with fewer, or this is another store".to_owned());
+    let Some(&Extent { low, end, .. }) = all.find(|one| one.topic == topic && one.partition == partition)
+    else {
+        return Some(
+            "the log has no such partition: it was made anew with fewer, or this is another store".to_owned(),
+        );
     };
     if next < low {
         return Some(format!(

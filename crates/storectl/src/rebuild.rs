@@ -61,11 +61,8 @@ pub async fn run(args: RebuildArgs, out: &mut impl Write) -> anyhow::Result<Exit
             }
             continue;
         }
-        let how = How {
-            lose_unsent: args.lose_unsent,
-            checkpoints: args.checkpoints.clone(),
-            ..How::default()
-        };
+        let how =
+            How { lose_unsent: args.lose_unsent, checkpoints: args.checkpoints.clone(), ..How::default() };
         let rebuilt = one(service, &database, &log, how, tell).await;
         bar.clear();
         match rebuilt {
@@ -75,7 +72,12 @@ pub async fn run(args: RebuildArgs, out: &mut impl Write) -> anyhow::Result<Exit
                     tell_rebuilt(&rebuilt, out)?;
                 }
             }
-            Err(refused @ (FoldError::Alive { .. } | FoldError::Unsent { .. } | FoldError::Busy { .. } | FoldError::NoBeginning { .. })) => {
+            Err(
+                refused @ (FoldError::Alive { .. }
+                | FoldError::Unsent { .. }
+                | FoldError::Busy { .. }
+                | FoldError::NoBeginning { .. }),
+            ) => {
                 code = ExitCode::FAILURE;
                 done.push(json!({ "service": service.name(), "refused": refused.to_string() }));
                 if !args.json {

@@ -121,11 +121,13 @@ async fn a_damaged_checkpoint_is_passed_over_and_without_the_beginning_of_the_lo
     // A reader that has read further than the log goes was at another topic of that name.
     let extents = shop.log().extents(&["orders"]).await.unwrap();
     let looked = async || {
-        let looked = storectl::doctor::positions("billing", &shop.database_of(Service::Billing), &extents);
-        looked.await.unwrap().into_iter().filter(|one| one.wrong.is_some()).count()
+        let database = shop.database_of(Service::Billing);
+        let looked = storectl::doctor::positions("billing", &database, &extents).await;
+        looked.unwrap().into_iter().filter(|one| one.wrong.is_some()).count()
     };
     assert_eq!(looked().await, 0);
-    shop.execute(Program::Billing, "UPDATE messaging.position SET next_offset = 1000000 WHERE partition = 0").await;
+    shop.execute(Program::Billing, "UPDATE messaging.position SET next_offset = 1000000 WHERE partition = 0")
+        .await;
     assert_eq!(looked().await, 1);
     let pruned = prune(&folder, "billing", 3).unwrap();
     assert_eq!((pruned.removed, pruned.kept), (vec![newer.path], vec![older.path]));
@@ -144,8 +146,10 @@ async fn nothing_is_taken_for_a_checkpoint_before_it_is_whole_and_all_of_it_is_i
     let settings = shop.running().settings();
     let to = folder.to_string_lossy().into_owned();
     let given =
-        [url.reveal(), &settings.kafka_bootstrap, &settings.registry_url, &settings.topic_prefix, &to].join("\n");
-    let name = "checkpoints::nothing_is_taken_for_a_checkpoint_before_it_is_whole_and_all_of_it_is_in_the_log";
+        [url.reveal(), &settings.kafka_bootstrap, &settings.registry_url, &settings.topic_prefix, &to]
+            .join("\n");
+    let name =
+        "checkpoints::nothing_is_taken_for_a_checkpoint_before_it_is_whole_and_all_of_it_is_in_the_log";
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture"])
         .env(CHILD, given)
@@ -183,7 +187,7 @@ async fn be_killed(given: &str) {
     let settings = Settings { topic_prefix: prefix.to_owned(), ..Settings::new(kafka, registry) };
     let (database, log) = (Database::at("order", url, None).unwrap(), Log::open(&settings).unwrap());
     let mut out = std::io::stdout();
-    let told = |table| {
+    let told = |table: &'static str| {
         writeln!(out, "copied {table}").unwrap();
         if table == "order_changes" {
             std::thread::park();

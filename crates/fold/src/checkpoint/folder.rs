@@ -45,12 +45,12 @@ pub(crate) struct Writing {
     bytes: u64,
 }
 
-fn failed<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FoldError + use<'a> {
+fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FoldError {
     move |source| FoldError::Files { doing, path: path.to_owned(), source }
 }
 
 fn hex(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", hash.finalize())
 }
 
 impl Making {
@@ -98,7 +98,7 @@ impl Writing {
         self.hash.update(bytes);
         self.bytes += bytes.len() as u64;
         // A row is a line; a line's end within a value is spelt otherwise.
-        self.rows += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.rows += bytes.split(|byte| *byte == b'\n').skip(1).count() as u64;
         self.file.write_all(bytes).map_err(failed("write", &self.path))
     }
 
@@ -193,7 +193,8 @@ pub fn prune(folder: &Path, service: &str, keep: usize) -> Result<Pruned, FoldEr
 }
 
 fn is_left_behind(path: &Path) -> bool {
-    let age = fs::metadata(path).and_then(|known| known.modified()).map(|at| at.elapsed().unwrap_or_default());
+    let age =
+        fs::metadata(path).and_then(|known| known.modified()).map(|at| at.elapsed().unwrap_or_default());
     age.is_ok_and(|age| age > LEFT_BEHIND)
 }
 

@@ -72,9 +72,7 @@ impl Manifest {
             all.find(|one| one.topic == next.topic && one.partition == next.partition).copied()
         };
         let places = self.positions.iter().map(|next| (next, has(next)));
-        places
-            .filter(|(at, has)| has.is_none_or(|has| at.next < has.low || at.next > has.end))
-            .collect()
+        places.filter(|(at, has)| has.is_none_or(|has| at.next < has.low || at.next > has.end)).collect()
     }
 }
 

@@ -19,9 +19,9 @@ use std::time::{Duration, Instant};
 use kernel::Event as _;
 use messaging::log::{Extent, Log};
 
+use self::folder::Making;
 pub use self::folder::{Found, Pruned, list, prune};
 pub use self::manifest::{Manifest, Next, Piece};
-use self::folder::Making;
 use crate::store::{Database, snapshot};
 use crate::{FoldError, Projection, Shelf, Table, Whose};
 
@@ -148,7 +148,10 @@ pub(crate) fn choose<P: Projection, S: Shelf<P>>(
 fn usable(found: &Found, ours: i64, extents: &[Extent]) -> Result<(), String> {
     let manifest = found.verify()?;
     if manifest.tables != ours {
-        return Err(format!("its tables are at migration {}, those of this build at {ours}", manifest.tables));
+        return Err(format!(
+            "its tables are at migration {}, those of this build at {ours}",
+            manifest.tables
+        ));
     }
     match manifest.outside(extents).first() {
         None => Ok(()),
@@ -163,7 +166,8 @@ fn usable(found: &Found, ours: i64, extents: &[Extent]) -> Result<(), String> {
 /// What is copied: all that a swap replaces, but for what is made of compacted topics.
 fn tables<P: Projection, S: Shelf<P>>(projection: &P, shelf: &S) -> Vec<Table> {
     let (all, details) = (projection.tables(), shelf.details());
-    let beside = details.iter().map(|detail| detail.table).filter(|name| all.iter().all(|table| table.name != *name));
+    let beside =
+        details.iter().map(|detail| detail.table).filter(|name| all.iter().all(|table| table.name != *name));
     let whole = beside.map(|name| Table::new(name, "", &[]));
     let of_facts = |table: &&Table| table.numbers.iter().any(|number| !P::Event::is_compacted(number.topic));
     all.iter().filter(of_facts).copied().chain(whole).collect()

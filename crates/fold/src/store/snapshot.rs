@@ -131,7 +131,9 @@ pub(crate) async fn copy_in(
     let mut copy = connection.copy_in_raw(&statement).await.map_err(failed())?;
     loop {
         match next() {
-            Ok(Some(bytes)) => drop(copy.send(bytes).await.map_err(failed())?),
+            Ok(Some(bytes)) => {
+                copy.send(bytes).await.map_err(failed())?;
+            }
             Ok(None) => return Ok(copy.finish().await.map_err(failed())?),
             Err(error) => {
                 let _aborted = copy.abort("the file cannot be read").await;
