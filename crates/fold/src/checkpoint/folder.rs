@@ -245,3 +245,75 @@ fn sum(path: &Path) -> io::Result<String> {
 fn sync(path: &Path) -> Result<(), FoldError> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(failed("make durable", path))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> PathBuf {
+        std::env::temp_dir().join(uuid::Uuid::now_v7().to_string())
+    }
+
+    fn made(folder: &Path, at: &str) -> PathBuf {
+        let making = Making::begin(folder, "order").unwrap();
+        let mut file = making.file("orders.copy").unwrap();
+        file.write(b"1\ta\n2\tb\n").unwrap();
+        let (rows, bytes, sha256) = file.finish().unwrap();
+        assert_eq!((rows, bytes), (2, 8));
+        let (file, table) = ("orders.copy".to_owned(), "orders".to_owned());
+        let (service, at) = ("order".to_owned(), at.to_owned());
+        let files = vec![Piece { file, table, columns: Vec::new(), rows, bytes, sha256 }];
+        let release = String::new();
+        let positions = Vec::new();
+        let manifest = Manifest { format: FORMAT, service, at, release, tables: 1, positions, files };
+        making.finish(&manifest).unwrap()
+    }
+
+    fn whole(folder: &Path) -> Vec<bool> {
+        list(folder, "order").unwrap().iter().map(|found| found.verify().is_ok()).collect()
+    }
+
+    #[test]
+    fn whatever_byte_is_damaged_it_is_found_and_a_half_one_is_none() {
+        let folder = folder();
+        let path = made(&folder, "2026-05-01T12:00:00Z");
+        drop(Making::begin(&folder, "order").unwrap());
+        assert_eq!(whole(&folder), [true]);
+        for name in [MANIFEST, SUM, "orders.copy"] {
+            let (file, good) = (path.join(name), fs::read(path.join(name)).unwrap());
+            // Beyond the checksum there is only its file's name.
+            for at in 0..good.len().min(64) {
+                let mut bad = good.clone();
+                bad[at] ^= 1;
+                fs::write(&file, bad).unwrap();
+                assert_eq!(whole(&folder), [false], "{name}, byte {at}");
+            }
+            fs::write(&file, &good[..good.len() / 2]).unwrap();
+            assert_eq!(whole(&folder), [false], "half of {name}");
+            fs::remove_file(&file).unwrap();
+            assert_eq!(whole(&folder), [false], "without {name}");
+            fs::write(&file, good).unwrap();
+        }
+        assert_eq!(whole(&folder), [true]);
+        assert!(list(&folder, "billing").unwrap().is_empty());
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn the_newest_whole_ones_are_kept_and_where_none_is_whole_all_are() {
+        let folder = folder();
+        let paths: Vec<PathBuf> =
+            (1..=4).map(|day| made(&folder, &format!("2026-05-0{day}T12:00:00Z"))).collect();
+        fs::write(paths[3].join("orders.copy"), "").unwrap();
+        let pruned = prune(&folder, "order", 2).unwrap();
+        assert_eq!(pruned.kept, [paths[2].clone(), paths[1].clone()]);
+        assert_eq!(pruned.removed, [paths[0].clone(), paths[3].clone()]);
+        assert_eq!(fs::read_dir(folder.join("order")).unwrap().count(), 2);
+        for path in &pruned.kept {
+            fs::remove_file(path.join(SUM)).unwrap();
+        }
+        let pruned = prune(&folder, "order", 1).unwrap();
+        assert_eq!((pruned.kept.len(), pruned.removed.len()), (2, 0));
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
