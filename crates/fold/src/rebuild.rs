@@ -71,6 +71,7 @@ pub async fn rebuild<P: Projection, S: Shelf<P>>(
         let extents = fold.extents(log).await?;
         if let Some(&Extent { topic, partition, low, .. }) = fold.cut(&extents) {
             let (service, checkpoints) = (fold.projection.service(), known(&how, &passed_over));
+            fold.scratch.close().await.map_err(StoreError::doing("leave the database"))?;
             return Err(FoldError::NoBeginning { service, topic, partition, low, checkpoints });
         }
         fold.advance(log, &extents, |progress| {

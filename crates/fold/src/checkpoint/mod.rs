@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use kernel::Event as _;
 use messaging::log::{Extent, Log};
+use sqlx::{Connection as _, PgConnection};
 
 use self::folder::Making;
 pub use self::folder::{Found, Pruned, list, prune};
@@ -53,7 +54,17 @@ pub async fn create<P: Projection, S: Shelf<P>>(
     tell: impl FnMut(&'static str),
 ) -> Result<Created, FoldError> {
     let making = Making::begin(folder, projection.service())?;
-    match copy(&projection, &shelf, database, log, &making, within, tell).await {
+    let mut connection = match database.for_tables().await {
+        Ok(connection) => connection,
+        Err(error) => {
+            making.abandon();
+            return Err(error.into());
+        }
+    };
+    let copied = copy(&projection, &shelf, &mut connection, log, &making, within, tell).await;
+    // One that is only dropped would keep others out until the server has seen it.
+    let _closed = connection.close().await;
+    match copied {
         Ok(mut created) => {
             created.path = making.finish(&created.manifest)?;
             Ok(created)
@@ -68,23 +79,22 @@ pub async fn create<P: Projection, S: Shelf<P>>(
 async fn copy<P: Projection, S: Shelf<P>>(
     projection: &P,
     shelf: &S,
-    database: &Database,
+    connection: &mut PgConnection,
     log: &Log,
     making: &Making,
     within: Duration,
     mut tell: impl FnMut(&'static str),
 ) -> Result<Created, FoldError> {
     let service = projection.service();
-    let mut connection = database.for_tables().await?;
-    snapshot::take(&mut connection, service).await?;
-    let (ours, live) = snapshot::levels(&mut connection, shelf.migrator()).await?;
+    snapshot::take(connection, service).await?;
+    let (ours, live) = snapshot::levels(connection, shelf.migrator()).await?;
     if live != Some(ours) {
         return Err(FoldError::OtherTables { service, live, ours });
     }
     // Before the snapshot: what its own topics have now was committed before.
     let extents = log.extents(projection.topics()).await?;
     let begun = Instant::now();
-    let (mut snapshot, at) = snapshot::Snapshot::begin(&mut connection).await?;
+    let (mut snapshot, at) = snapshot::Snapshot::begin(connection).await?;
     let handled = snapshot.handled().await?;
     let unsent = snapshot.unsent().await?;
     let mut files = Vec::new();
@@ -99,7 +109,7 @@ async fn copy<P: Projection, S: Shelf<P>>(
     snapshot.end().await?;
     let (open, begun) = (begun.elapsed(), Instant::now());
     loop {
-        let events = snapshot::still_unsent(&mut connection, &unsent).await?;
+        let events = snapshot::still_unsent(connection, &unsent).await?;
         if events == 0 {
             break;
         }
