@@ -4,10 +4,12 @@
 
 pub mod audit;
 pub mod check;
+pub mod checkpoint;
 pub mod cli;
 pub mod client;
 pub mod dead_letters;
 pub mod demo;
+pub mod doctor;
 pub mod order;
 pub mod programs;
 pub mod rebuild;

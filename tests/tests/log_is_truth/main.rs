@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot get fails it")]
 
 mod auditing;
+mod checkpoints;
 mod losing;
 mod planting;
 mod rebuilding;
