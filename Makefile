@@ -1,6 +1,6 @@
 # Every command of the project; `make` lists them. CARGO_TARGET_DIR is respected.
 .DEFAULT_GOAL := help
-.PHONY: help setup build check fmt lint docs tidy schemas contract openapi events catalogue asyncapi rules deny compose test e2e drill compat torture simulate days mutants fuzz-api fuzz-log demo run new-listener bench reset clean-data up down logs compilers maven
+.PHONY: help setup build check fmt lint docs tidy schemas contract openapi events catalogue asyncapi rules deny compose test e2e drill compat torture simulate days mutants fuzz-api fuzz-log demo run new-listener bench bench-log reset clean-data up down logs compilers maven
 
 # Where cargo puts its programs.
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),$(shell cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'))
@@ -136,11 +136,15 @@ bench: setup ## Measure a store of its own and write bench.json; ARGS="…" goes
 	cargo build --release --workspace --bins
 	"$(RELEASED)/loadgen" $(ARGS)
 
+bench-log: setup ## Rebuild, audit and story at a log of a million events, made for it; writes bench-log.json; ARGS="…" goes to bench-log
+	cargo build --release --workspace --bins
+	"$(RELEASED)/bench-log" $(ARGS)
+
 reset: build ## Forget the orders of `make run`; refused while it runs
 	@"$(PROGRAMS)/stack" --dir .stack/run reset
 
 clean-data: build ## Forget all data under .stack; refused while anything there runs
-	@for dir in .stack/run .stack/demo .stack/bench .stack; do "$(PROGRAMS)/stack" --dir $$dir reset || exit 1; done
+	@for dir in .stack/run .stack/demo .stack/bench .stack/bench-log .stack; do "$(PROGRAMS)/stack" --dir $$dir reset || exit 1; done
 
 up: ## Start the store in Docker, built from this folder; COMPOSE_PROFILES=dashboards adds Grafana
 	docker compose up --detach --build --wait

@@ -16,13 +16,10 @@ use crate::programs::StoreArgs;
 use crate::record::RecordArgs;
 use crate::replay::ReplayArgs;
 use crate::seed::{CUSTOMER, Customer, Seeded, seed};
-<<<<<<< HEAD
-use crate::{audit, check, dead_letters, demo, order, rebuild, record, replay, sagas, schemas, topics};
-=======
 use crate::{
-    audit, check, checkpoint, dead_letters, demo, doctor, order, rebuild, replay, sagas, schemas, topics,
+    audit, check, checkpoint, dead_letters, demo, doctor, order, rebuild, record, replay, sagas, schemas,
+    topics,
 };
->>>>>>> checkpoint
 
 /// Tools of the store: its schemas and topics, something to buy in a running one, a day at it, and whether it is in order
 #[derive(Debug, Parser)]

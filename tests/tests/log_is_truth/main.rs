@@ -3,9 +3,11 @@
 
 mod auditing;
 mod checkpoints;
+mod copying;
 mod losing;
 mod planting;
 mod rebuilding;
+mod swapping;
 
 use all::launch::Program;
 use futures::future::join_all;

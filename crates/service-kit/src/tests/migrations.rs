@@ -223,6 +223,31 @@ async fn without_its_tables_a_service_answers_503() {
 }
 
 #[tokio::test]
+async fn a_service_that_may_not_begin_says_why_writes_nothing_and_begins_when_it_may() {
+    let own = Own::make(true).await;
+    let lifecycle = Lifecycle::new("kit", CancellationToken::new());
+    let (allow, allowed) = tokio::sync::oneshot::channel::<()>();
+    let may_begin = |_, reporter: crate::Reporter| async move {
+        reporter.down("not on this database");
+        let _ = allowed.await;
+    };
+    let args = own.args(false);
+    let database = Database::open_when(&args, &lifecycle, vec![shop()], may_begin).unwrap();
+    until(lifecycle.health(), |report| {
+        report.status == Readiness::Unavailable
+            && report.dependencies["migrations"].detail.as_deref() == Some("not on this database")
+    })
+    .await;
+    post_order(&lifecycle, &database).await.problem(503, "unavailable");
+    assert!(tokio::time::timeout(Duration::ZERO, database.migrated()).await.is_err(), "loops wait");
+    allow.send(()).unwrap();
+    tokio::time::timeout(PATIENCE, database.migrated()).await.unwrap();
+    assert_eq!(post_order(&lifecycle, &database).await.text, "placed");
+    stop(lifecycle).await;
+    own.drop_all().await;
+}
+
+#[tokio::test]
 async fn cut_connections_cost_at_most_a_503_and_heal() {
     let own = Own::make(true).await;
     let (lifecycle, database) = opened(&own.args(false), vec![shop()]).await;
