@@ -30,6 +30,7 @@ pub enum Command {
     /// Remove all but the newest, and what interrupted runs have left. Where none is whole, nothing is removed
     Prune {
         #[command(flatten)]
+        /// Where they are
         folder: FolderArgs,
         /// How many of each service are kept
         #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
@@ -112,7 +113,7 @@ fn document(created: &Created) -> Value {
     let Created { path, manifest, snapshot, relayed_within, unsent } = created;
     json!({
         "service": manifest.service, "path": path, "rows": manifest.rows(), "bytes": manifest.bytes(),
-        "snapshot_ms": snapshot.as_secs_f64() * 1e3, "write_pause_ms": 0, "unsent": unsent,
+        "snapshot_ms": snapshot.as_secs_f64() * 1e3, "unsent": unsent,
         "relayed_within_ms": relayed_within.as_secs_f64() * 1e3,
     })
 }
