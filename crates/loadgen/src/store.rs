@@ -211,3 +211,11 @@ pub fn programs() -> anyhow::Result<PathBuf> {
 fn free_port() -> anyhow::Result<u16> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
+
+/// How many events are in the outbox of a service, and how old the oldest is, in ms.
+pub(crate) async fn unsent(connection: &mut sqlx::PgConnection) -> sqlx::Result<(i64, i64)> {
+    let query =
+        "SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(time)) * 1000, 0)::bigint
+         FROM messaging.outbox";
+    sqlx::query_as(query).fetch_one(connection).await
+}

@@ -1,5 +1,6 @@
 //! What would be lost with a database: events that are decided and not yet relayed, looked at under load and after `kill -9`.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use sqlx::{Connection as _, PgConnection};
 use tokio::time::Instant;
 
 use crate::bench::{Bench, ONE_LINE};
-use crate::store::{DATABASE_PREFIX, Store};
+use crate::store::{DATABASE_PREFIX, Store, unsent};
 
 const SERVICES: [&str; 4] = ["inventory", "billing", "email", "order"];
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -21,7 +22,7 @@ const SENT_WITHIN: Duration = Duration::from_mins(1);
 struct Unsent {
     events: i64,
     /// Of the oldest.
-    age_ms: f64,
+    age_ms: i64,
 }
 
 /// Measures a store of its own, and prints.
@@ -47,11 +48,11 @@ async fn at(store: &mut Store, rate: u32, length: Duration) -> anyhow::Result<St
     let watched = SERVICES.map(|name| watch(store, name, length));
     for (name, seen) in SERVICES.into_iter().zip(futures::future::try_join_all(watched).await?) {
         let events = of(seen.iter().map(|one| one.events));
-        let ages = of(seen.iter().map(|one| one.age_ms as i64));
-        said += &format!("{name:<10} {events:>24}   {ages:>30}\n");
+        let ages = of(seen.iter().map(|one| one.age_ms));
+        writeln!(said, "{name:<10} {events:>24}   {ages:>30}")?;
     }
     let driven = driving.await?;
-    said += &format!("{} orders placed, {} not accepted\n", driven.placed, driven.failed);
+    writeln!(said, "{} orders placed, {} not accepted", driven.placed, driven.failed)?;
     for name in SERVICES {
         let driving = tokio::spawn({
             let shop = shop.clone();
@@ -64,12 +65,13 @@ async fn at(store: &mut Store, rate: u32, length: Duration) -> anyhow::Result<St
         let began = Instant::now();
         store.restart(name).await?;
         sent(store, name).await?;
-        said += &format!(
-            "{name:<10} killed: {} events unsent, the oldest {:.0} ms old; all sent {:.1} s after its start\n",
+        writeln!(
+            said,
+            "{name:<10} killed: {} events unsent, the oldest {} ms old; all sent {:.1} s after its start",
             left.events,
             left.age_ms,
             began.elapsed().as_secs_f64()
-        );
+        )?;
     }
     Ok(said)
 }
@@ -104,10 +106,7 @@ async fn sent(store: &Store, name: &'static str) -> anyhow::Result<()> {
 }
 
 async fn look(connection: &mut PgConnection) -> anyhow::Result<Unsent> {
-    let query =
-        "SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(time)) * 1000, 0)::float8
-                 FROM messaging.outbox";
-    let (events, age_ms) = sqlx::query_as(query).fetch_one(connection).await?;
+    let (events, age_ms) = unsent(connection).await?;
     Ok(Unsent { events, age_ms })
 }
 

@@ -105,6 +105,8 @@ async fn faults(to: &Path) -> anyhow::Result<()> {
     shelves(&visit).await;
     let mut number = 0;
     for program in [Program::Order, Program::Inventory, Program::Billing, Program::Email] {
+        // With something left to send it would die before it is ready.
+        visit.in_order().await;
         let point = format!("{}:4", FailPoint::RecordAcked.name());
         fleet.stop(program, 0).await?;
         fleet.start(program, 0, &[("FAIL_POINT", point)])?;

@@ -24,7 +24,7 @@ pub(super) fn replay(part: &Part<'_>) -> Result<Payment, String> {
     let first = orders.first().ok_or("no event of it on orders")?;
     let order_id = first.received.metadata.correlation.parse().map_err(|_| "its id is no id".to_owned())?;
     let begun = Paying { payment: Payment::unknown(order_id), open: VecDeque::new() };
-    search(begun, part.on(topics::PAYMENTS), &[orders]).map(|end| end.payment)
+    search(&begun, part.on(topics::PAYMENTS), &[orders]).map(|end| end.payment)
 }
 
 impl Paying {

@@ -23,7 +23,7 @@ pub(super) fn replay(part: &Part<'_>) -> Result<OrderMails, String> {
     let first = orders.first().ok_or("no event of it on orders")?;
     let order_id = first.received.metadata.correlation.parse().map_err(|_| "its id is no id".to_owned())?;
     let begun = Mailing { mails: OrderMails::none(order_id), letters: Vec::new() };
-    search(begun, part.on(topics::EMAILS), &[orders]).map(|end| end.mails)
+    search(&begun, part.on(topics::EMAILS), &[orders]).map(|end| end.mails)
 }
 
 impl Mailing {

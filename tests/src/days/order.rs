@@ -19,7 +19,7 @@ struct Deciding(Option<Tracked>);
 
 pub(super) fn replay(part: &Part<'_>) -> Result<Order, String> {
     let inputs = [part.on(topics::INVENTORY), part.on(topics::PAYMENTS)];
-    let end = search(Deciding(None), part.on(topics::ORDERS), &inputs)?;
+    let end = search(&Deciding(None), part.on(topics::ORDERS), &inputs)?;
     end.0.map(|tracked| tracked.order).ok_or_else(|| "there is no OrderCreated of it".to_owned())
 }
 

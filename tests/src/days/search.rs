@@ -27,10 +27,10 @@ struct Furthest {
 }
 
 /// `own` is what the service published, `inputs` what it read, by topic.
-pub(crate) fn search<S: Side>(begun: S, own: &[&Recorded], inputs: &[&[&Recorded]]) -> Result<S, String> {
+pub(crate) fn search<S: Side>(begun: &S, own: &[&Recorded], inputs: &[&[&Recorded]]) -> Result<S, String> {
     let mut furthest = Furthest { steps: 0, why: "nothing was tried".to_owned() };
     let at = vec![0; inputs.len()];
-    go(&begun, own, 0, inputs, &at, &mut furthest).ok_or(furthest.why)
+    go(begun, own, 0, inputs, &at, &mut furthest).ok_or(furthest.why)
 }
 
 fn go<S: Side>(

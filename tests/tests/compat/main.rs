@@ -11,12 +11,11 @@ use system_tests::suite::run;
 const AT_A_TIME: usize = 1;
 
 fn main() -> ExitCode {
-    let sentences = match std::env::var_os("PREVIOUS_PROGRAMS") {
-        Some(_) => rollout::sentences(),
-        None => {
-            eprintln!("1 test is left out: it needs the programs of the previous release, `make compat`");
-            Vec::new()
-        }
+    let sentences = if std::env::var_os("PREVIOUS_PROGRAMS").is_some() {
+        rollout::sentences()
+    } else {
+        eprintln!("1 test is left out: it needs the programs of the previous release, `make compat`");
+        Vec::new()
     };
     run(sentences, AT_A_TIME, async {})
 }

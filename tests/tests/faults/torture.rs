@@ -15,7 +15,7 @@ sentences![
 ];
 
 /// What unoptimised programs bear beside other tests.
-const RATE: u32 = 10;
+const RATE: u32 = 6;
 
 async fn a_service_may_be_killed_at_every_point_of_its_work() {
     let parts = Parts::shared().await.unwrap();

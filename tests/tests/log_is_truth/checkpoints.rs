@@ -21,7 +21,7 @@ use crate::{lived_in, program};
 const SOON: Duration = Duration::from_secs(30);
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(uuid::Uuid::now_v7().to_string())
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(testkit::Parts::unique())
 }
 
 async fn checkpoint(shop: &Shop, service: Service, folder: &Path) -> Created {
@@ -92,9 +92,9 @@ async fn a_checkpoint_taken_while_orders_arrive_is_one_moment() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_checkpoint_is_passed_over_and_without_the_beginning_of_the_log_one_is_needed() {
     let (mut shop, folder) = (lived_in(8).await, folder());
-    let older = checkpoint(&shop, Service::Billing, &folder).await;
-    let newer = checkpoint(&shop, Service::Billing, &folder).await;
-    let rows = newer.path.join("payments.copy");
+    let first = checkpoint(&shop, Service::Billing, &folder).await;
+    let second = checkpoint(&shop, Service::Billing, &folder).await;
+    let rows = second.path.join("payments.copy");
     let mut bytes = std::fs::read(&rows).unwrap();
     bytes[3] ^= 1;
     std::fs::write(&rows, bytes).unwrap();
@@ -103,14 +103,14 @@ async fn a_damaged_checkpoint_is_passed_over_and_without_the_beginning_of_the_lo
 
     // The log loses what is in the checkpoint.
     let (kafka, prefix) = (shop.running().settings().kafka_bootstrap, shop.running().settings().topic_prefix);
-    for at in older.manifest.positions.iter().filter(|at| at.topic == "payments") {
+    for at in first.manifest.positions.iter().filter(|at| at.topic == "payments") {
         delete_records(&kafka, &format!("{prefix}payments"), at.partition, Some(at.next)).await.unwrap();
     }
     let refused = rebuild(&shop, Service::Billing, None).await.unwrap_err();
     assert!(matches!(refused, FoldError::NoBeginning { topic: "payments", .. }), "{refused}");
     // What the refused one has made is empty, and would be gone on with.
     let rebuilt = rebuild(&shop, Service::Billing, Some(&folder)).await.unwrap();
-    assert_eq!(rebuilt.from.as_ref(), Some(&older.path));
+    assert_eq!(rebuilt.from.as_ref(), Some(&first.path));
     assert!(rebuilt.passed_over[0].contains("not as it was written"), "{rebuilt:?}");
     assert_eq!(dump(&shop).await, before);
     shop.store().start_program(Program::Billing).await.unwrap();
@@ -130,7 +130,7 @@ async fn a_damaged_checkpoint_is_passed_over_and_without_the_beginning_of_the_lo
         .await;
     assert_eq!(looked().await, 1);
     let pruned = prune(&folder, "billing", 3).unwrap();
-    assert_eq!((pruned.removed, pruned.kept), (vec![newer.path], vec![older.path]));
+    assert_eq!((pruned.removed, pruned.kept), (vec![second.path], vec![first.path]));
     shop.close().await;
 }
 
@@ -178,6 +178,7 @@ async fn nothing_is_taken_for_a_checkpoint_before_it_is_whole_and_all_of_it_is_i
     shop.execute(Program::Order, "DELETE FROM messaging.outbox").await;
     checkpoint(&shop, Service::Order, &folder).await;
     assert_eq!(list(&folder, "order").unwrap().len(), 1);
+    shop.store().start_program(Program::Order).await.unwrap();
     shop.close().await;
 }
 

@@ -7,6 +7,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use kernel::clock::{Ids as _, SystemIds};
 use sha2::{Digest as _, Sha256};
 
 use super::manifest::{FORMAT, Manifest, Piece};
@@ -18,7 +19,7 @@ const SUM: &str = "manifest.sha256";
 const MAKING: &str = ".making-";
 const GOING: &str = ".going-";
 /// Nobody writes for so long without touching the folder.
-const LEFT_BEHIND: Duration = Duration::from_secs(60 * 60);
+const LEFT_BEHIND: Duration = Duration::from_hours(1);
 const CHUNK: usize = 64 * 1024;
 
 /// A folder with a checkpoint, or with what is left of one.
@@ -57,7 +58,7 @@ impl Making {
     /// Below `folder`, of this service.
     pub(crate) fn begin(folder: &Path, service: &str) -> Result<Self, FoldError> {
         let of = folder.join(service);
-        let path = of.join(format!("{MAKING}{}", uuid::Uuid::now_v7()));
+        let path = of.join(format!("{MAKING}{}", SystemIds.next()));
         // Orders are nobody's business but of who may read the database.
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
         made.map_err(failed("make the folder", &path))?;
@@ -251,7 +252,7 @@ mod tests {
     use super::*;
 
     fn folder() -> PathBuf {
-        std::env::temp_dir().join(uuid::Uuid::now_v7().to_string())
+        std::env::temp_dir().join(SystemIds.next().to_string())
     }
 
     fn made(folder: &Path, at: &str) -> PathBuf {

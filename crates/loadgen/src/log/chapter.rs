@@ -78,11 +78,11 @@ impl Chapter {
         (service, sequence): (&'static str, i64),
         cause: Option<usize>,
         event: impl FnOnce(Timestamp) -> Event,
-    ) -> Option<usize> {
+    ) -> usize {
         let number = self.steps.len();
         let time = self.at.plus(self.between * u32::try_from(number).unwrap_or(0));
         self.steps.push(Step { service, event: event(time), sequence, cause, time });
-        Some(number)
+        number
     }
 }
 
@@ -105,13 +105,13 @@ impl Order {
             }
             .into()
         });
-        chapter.add(("inventory", 1), created, |at| match self.way {
+        chapter.add(("inventory", 1), Some(created), |at| match self.way {
             Way::OutOfStock => {
                 StockRejected { order_id, shortages: self.shortages(), rejected_at: at }.into()
             }
             _ => StockReserved { order_id, lines: self.stock(), reserved_at: at }.into(),
         });
-        let answered = chapter.add(("billing", 1), created, |at| match self.way {
+        let answered = chapter.add(("billing", 1), Some(created), |at| match self.way {
             Way::Declined => PaymentDeclined {
                 order_id,
                 amount,
@@ -131,15 +131,16 @@ impl Order {
         match self.way {
             Way::Confirmed | Way::CancelledLater => self.confirmed(&mut chapter, answered),
             Way::OutOfStock => {
-                let cancelled = self.cancelled(&mut chapter, 2, answered, CancelReason::OutOfStock);
-                chapter.add(("billing", 2), cancelled, |voided_at| {
+                let cancelled = self.cancelled(&mut chapter, 2, Some(answered), CancelReason::OutOfStock);
+                chapter.add(("billing", 2), Some(cancelled), |voided_at| {
                     let gateway_reference = Some(self.reference("void"));
                     PaymentVoided { order_id, amount: Some(amount), gateway_reference, voided_at }.into()
                 });
                 self.mailed(&mut chapter, 1, cancelled, EmailKind::Cancellation);
             }
             Way::Declined => {
-                let cancelled = self.cancelled(&mut chapter, 2, answered, CancelReason::PaymentDeclined);
+                let cancelled =
+                    self.cancelled(&mut chapter, 2, Some(answered), CancelReason::PaymentDeclined);
                 self.released(&mut chapter, 2, cancelled, ReleasedFrom::Reserved);
                 self.mailed(&mut chapter, 1, cancelled, EmailKind::Cancellation);
             }
@@ -153,7 +154,7 @@ impl Order {
         let mut chapter = Chapter::new(at, between);
         let cancelled = self.cancelled(&mut chapter, 3, None, CancelReason::CustomerRequest);
         self.released(&mut chapter, 3, cancelled, ReleasedFrom::Sold);
-        chapter.add(("billing", 3), cancelled, |refunded_at| {
+        chapter.add(("billing", 3), Some(cancelled), |refunded_at| {
             PaymentRefunded { order_id, amount, gateway_reference: self.reference("refund"), refunded_at }
                 .into()
         });
@@ -161,16 +162,16 @@ impl Order {
         chapter
     }
 
-    fn confirmed(&self, chapter: &mut Chapter, cause: Option<usize>) {
+    fn confirmed(&self, chapter: &mut Chapter, cause: usize) {
         let (order_id, customer_id, amount) = (self.id, self.customer_id, self.total);
-        let confirmed = chapter.add(("order", 2), cause, |confirmed_at| {
+        let confirmed = chapter.add(("order", 2), Some(cause), |confirmed_at| {
             OrderConfirmed { order_id, customer_id, lines: self.lines.clone(), total: amount, confirmed_at }
                 .into()
         });
-        chapter.add(("inventory", 2), confirmed, |committed_at| {
+        chapter.add(("inventory", 2), Some(confirmed), |committed_at| {
             StockCommitted { order_id, lines: self.stock(), committed_at }.into()
         });
-        chapter.add(("billing", 2), confirmed, |captured_at| {
+        chapter.add(("billing", 2), Some(confirmed), |captured_at| {
             PaymentCaptured { order_id, amount, gateway_reference: self.reference("capture"), captured_at }
                 .into()
         });
@@ -183,7 +184,7 @@ impl Order {
         sequence: i64,
         cause: Option<usize>,
         reason: CancelReason,
-    ) -> Option<usize> {
+    ) -> usize {
         let (order_id, customer_id, total) = (self.id, self.customer_id, self.total);
         chapter.add(("order", sequence), cause, |cancelled_at| {
             OrderCancelled { order_id, customer_id, lines: self.lines.clone(), total, reason, cancelled_at }
@@ -191,15 +192,15 @@ impl Order {
         })
     }
 
-    fn released(&self, chapter: &mut Chapter, sequence: i64, cause: Option<usize>, from: ReleasedFrom) {
-        chapter.add(("inventory", sequence), cause, |released_at| {
+    fn released(&self, chapter: &mut Chapter, sequence: i64, cause: usize, from: ReleasedFrom) {
+        chapter.add(("inventory", sequence), Some(cause), |released_at| {
             StockReleased { order_id: self.id, lines: self.stock(), from, released_at }.into()
         });
     }
 
-    fn mailed(&self, chapter: &mut Chapter, sequence: i64, cause: Option<usize>, kind: EmailKind) {
+    fn mailed(&self, chapter: &mut Chapter, sequence: i64, cause: usize, kind: EmailKind) {
         let name = if kind == EmailKind::Receipt { "receipt" } else { "cancellation" };
-        chapter.add(("email", sequence), cause, |sent_at| {
+        chapter.add(("email", sequence), Some(cause), |sent_at| {
             let message_id = format!("{}.{name}@counterflow.example", self.id);
             EmailSent { order_id: self.id, customer_id: self.customer_id, kind, message_id, sent_at }.into()
         });

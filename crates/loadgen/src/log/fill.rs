@@ -90,7 +90,7 @@ struct Pen {
 impl Pen {
     /// The catalogue, what was delivered, and who buys.
     async fn open_shop(&mut self, at: Timestamp) -> anyhow::Result<(Vec<ProductListed>, Vec<CustomerId>)> {
-        let (mut shelf, mut customers) = (Vec::new(), Vec::new());
+        let (mut products, mut customers) = (Vec::new(), Vec::new());
         for number in 0..SKUS {
             let sku = Sku::parse(&format!("bench-{number:03}"))?;
             let unit_price = Money::new(self.random.random_range(100..20_000), Currency::parse("EUR")?)?;
@@ -101,7 +101,7 @@ impl Pen {
                 listed_at: at,
             };
             self.alone("inventory", listed.clone().into(), at).await?;
-            shelf.push(listed);
+            products.push(listed);
             if number != SOLD_OUT {
                 let receipt_id = ReceiptId(v7(at, &mut self.random));
                 let quantity = StockQuantity::parse(PIECES)?;
@@ -116,23 +116,23 @@ impl Pen {
             self.alone("order", registered.into(), at).await?;
             customers.push(customer_id);
         }
-        Ok((shelf, customers))
+        Ok((products, customers))
     }
 
     fn order(
         &mut self,
         at: Timestamp,
         way: Way,
-        shelf: &[ProductListed],
+        products: &[ProductListed],
         customers: &[CustomerId],
     ) -> anyhow::Result<Order> {
         let customer_id = customers[self.random.random_range(0..customers.len())];
         let first = match way {
             Way::OutOfStock => SOLD_OUT,
-            _ => self.random.random_range(SOLD_OUT + 1..shelf.len() - 3),
+            _ => self.random.random_range(SOLD_OUT + 1..products.len() - 3),
         };
         let (mut lines, mut total) = (Vec::new(), Money::new(0, Currency::parse("EUR")?)?);
-        for product in &shelf[first..first + self.random.random_range(1..=3)] {
+        for product in &products[first..first + self.random.random_range(1..=3)] {
             let pieces: u32 = self.random.random_range(1..=3);
             total = total.plus(product.unit_price.times(pieces)?)?;
             lines.push(Line {

@@ -160,9 +160,7 @@ pub fn open(folder: &Path) -> anyhow::Result<Vec<Recorded>> {
 
 fn measured(path: &Path) -> anyhow::Result<(u64, String)> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let digest = Sha256::digest(&bytes);
-    let hex = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok((bytes.len().try_into()?, hex))
+    Ok((bytes.len().try_into()?, format!("{:x}", Sha256::digest(&bytes))))
 }
 
 /// The manifest of a span, before there are files.
