@@ -27,32 +27,34 @@ COPY --from=build /programs/storectl /usr/local/bin/
 USER 10100:10100
 ENTRYPOINT ["storectl"]
 
+# Health is `/readyz`. It takes two minutes to be given up, longer than a part takes to be started again: `docker compose up --wait` ends at
+# once where a container is unhealthy, even if what it lacks is just being started.
 FROM runtime AS order
 COPY --from=build /programs/order /usr/local/bin/
 USER 10101:10101
 EXPOSE 8101
-HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["order", "healthcheck"]
+HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=24 CMD ["order", "healthcheck"]
 ENTRYPOINT ["order"]
 
 FROM runtime AS inventory
 COPY --from=build /programs/inventory /usr/local/bin/
 USER 10102:10102
 EXPOSE 8102
-HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["inventory", "healthcheck"]
+HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=24 CMD ["inventory", "healthcheck"]
 ENTRYPOINT ["inventory"]
 
 FROM runtime AS billing
 COPY --from=build /programs/billing /usr/local/bin/
 USER 10103:10103
 EXPOSE 8103
-HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["billing", "healthcheck"]
+HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=24 CMD ["billing", "healthcheck"]
 ENTRYPOINT ["billing"]
 
 FROM runtime AS email
 COPY --from=build /programs/email /usr/local/bin/
 USER 10104:10104
 EXPOSE 8104
-HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["email", "healthcheck"]
+HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=24 CMD ["email", "healthcheck"]
 ENTRYPOINT ["email"]
 
 FROM runtime AS payment-gateway
@@ -62,12 +64,12 @@ RUN install -d -o 10105 -g 10105 /var/lib/payment-gateway
 USER 10105:10105
 WORKDIR /var/lib/payment-gateway
 EXPOSE 8105
-HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["payment-gateway", "healthcheck"]
+HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=24 CMD ["payment-gateway", "healthcheck"]
 ENTRYPOINT ["payment-gateway"]
 
 FROM runtime AS analytics
 COPY --from=build /programs/analytics /usr/local/bin/
 USER 10107:10107
 EXPOSE 8106
-HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["analytics", "healthcheck"]
+HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=24 CMD ["analytics", "healthcheck"]
 ENTRYPOINT ["analytics"]

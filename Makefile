@@ -1,6 +1,6 @@
 # Every command of the project; `make` lists them. CARGO_TARGET_DIR is respected.
 .DEFAULT_GOAL := help
-.PHONY: help setup build check fmt lint docs tidy schemas contract openapi events catalogue asyncapi rules deny compose test e2e drill torture simulate mutants fuzz-api fuzz-log demo run new-listener bench reset clean-data up down logs compilers maven
+.PHONY: help setup build check fmt lint docs tidy schemas contract openapi events catalogue asyncapi rules deny compose test e2e drill compat torture simulate days mutants fuzz-api fuzz-log demo run new-listener bench bench-log reset clean-data up down logs compilers maven
 
 # Where cargo puts its programs.
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),$(shell cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'))
@@ -99,6 +99,9 @@ e2e: compilers ## The end-to-end tests at a running store (`make run`, compose):
 drill: compilers ## Kill each container of the store in Docker (`make up`) while orders are placed: is anything lost?
 	STORE=compose cargo test --workspace --test drill
 
+compat: setup ## Run the programs of the previous release beside these, on the same tables, topics and schemas: a rollout, and its way back
+	@tests/compat/run "$(TARGET_DIR)/compat"
+
 torture: setup ## Kill and ail every program and part under load for almost an hour; goes on where it was interrupted; ARGS="…" goes to torture
 	cargo build --profile torture --workspace --bins --features messaging/fail-points
 	"$(TARGET_DIR)/torture/torture" $(ARGS)
@@ -107,6 +110,9 @@ torture: setup ## Kill and ail every program and part under load for almost an h
 simulate: compilers ## Play histories of a store in memory: SEEDS says how many, SEED or TAPE plays one again, step by step
 	@cargo run --quiet --package simulation --bin simulate -- \
 		$(if $(TAPE),--tape $(TAPE),$(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),100000) --from $(or $(FROM),0)))
+
+days: build ## Record the days that `make test` replays anew; docs/recorded-days.md says when one may. ARGS: see record-days --help
+	"$(PROGRAMS)/record-days" $(ARGS)
 
 mutants: compilers ## Put small faults into a copy of the project, one after the other: does a check see each? MUTANTS names some
 	@tests/mutants/run "$(TARGET_DIR)/mutants" $(MUTANTS)
@@ -130,11 +136,15 @@ bench: setup ## Measure a store of its own and write bench.json; ARGS="…" goes
 	cargo build --release --workspace --bins
 	"$(RELEASED)/loadgen" $(ARGS)
 
+bench-log: setup ## Rebuild, audit and story at a log of a million events, made for it; writes bench-log.json; ARGS="…" goes to bench-log
+	cargo build --release --workspace --bins
+	"$(RELEASED)/bench-log" $(ARGS)
+
 reset: build ## Forget the orders of `make run`; refused while it runs
 	@"$(PROGRAMS)/stack" --dir .stack/run reset
 
 clean-data: build ## Forget all data under .stack; refused while anything there runs
-	@for dir in .stack/run .stack/demo .stack/bench .stack; do "$(PROGRAMS)/stack" --dir $$dir reset || exit 1; done
+	@for dir in .stack/run .stack/demo .stack/bench .stack/bench-log .stack; do "$(PROGRAMS)/stack" --dir $$dir reset || exit 1; done
 
 up: ## Start the store in Docker, built from this folder; COMPOSE_PROFILES=dashboards adds Grafana
 	docker compose up --detach --build --wait

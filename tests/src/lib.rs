@@ -1,7 +1,9 @@
 //! What the system tests share: a whole store for one test, on the real parts, and what it must have come to.
 
+pub mod canary;
 pub mod compose;
 mod database;
+pub mod days;
 mod load;
 mod plant;
 mod quiet;

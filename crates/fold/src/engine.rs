@@ -1,11 +1,13 @@
 //! Carries a projection along the log.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use messaging::core::batch::Content;
 use messaging::log::{Entry, Extent, Log, LogError, Reading, Span};
 use messaging::{Received, StoreError};
 
+use crate::checkpoint::Found;
 use crate::store::{Database, Place, Scratch};
 use crate::{Evolved, FoldError, Projection, Shelf};
 
@@ -55,6 +57,8 @@ pub struct Fold<P: Projection, S> {
     pub(crate) projection: P,
     pub(crate) shelf: S,
     pub(crate) scratch: Scratch,
+    /// The checkpoint it begins with.
+    pub(crate) base: Option<PathBuf>,
     /// By topic and partition.
     pub(crate) places: BTreeMap<(&'static str, i32), Place>,
     /// By record key, in the order of the log.
@@ -70,20 +74,24 @@ struct Early<E> {
 }
 
 impl<P: Projection, S: Shelf<P>> Fold<P, S> {
-    /// Begins, or goes on, in the database of the service.
+    /// Begins, with a checkpoint where there is one, or goes on, in the database of the service.
     pub async fn open(
         projection: P,
         shelf: S,
         database: &Database,
         purpose: Purpose,
+        base: Option<&Found>,
     ) -> Result<Self, FoldError> {
         let mut scratch = Scratch::open(database, projection.service(), purpose).await?;
         if scratch.is_new() {
             scratch.make(shelf.migrator(), shelf.prepare()).await?;
+            scratch.set_out(base).await?;
         }
+        let base = base.filter(|_| scratch.is_new()).map(|base| base.path.clone());
         let places = scratch.places(projection.topics()).await?;
         let (early, passed) = (BTreeMap::new(), Passed::default());
-        Ok(Self { projection, shelf, scratch, places, early, passed, records: 0, records_max: RECORDS_MAX })
+        let records_max = RECORDS_MAX;
+        Ok(Self { projection, shelf, scratch, base, places, early, passed, records: 0, records_max })
     }
 
     /// With so many records a transaction at most.
@@ -140,11 +148,17 @@ impl<P: Projection, S: Shelf<P>> Fold<P, S> {
     fn span(&self, extent: &Extent) -> Result<Span, LogError> {
         let Extent { topic, partition, low, end } = *extent;
         let place = self.places.get(&(topic, partition));
-        let from = place.map_or(low, |place| place.next);
+        let from = place.map_or_else(|| first::<P::Event>(extent), |place| place.next);
         if from < low || from > end {
             return Err(LogError::Gone { topic, partition, from, low, end });
         }
         Ok(Span { topic, partition, from, end })
+    }
+
+    /// A partition that has lost its beginning, and of which nothing is folded.
+    pub(crate) fn cut<'a>(&self, extents: &'a [Extent]) -> Option<&'a Extent> {
+        let is_cut = |extent: &&Extent| first::<P::Event>(extent) < extent.low;
+        extents.iter().filter(is_cut).find(|one| !self.places.contains_key(&(one.topic, one.partition)))
     }
 
     /// One transaction: rows, and the place up to which they are folded.
@@ -193,6 +207,11 @@ impl<P: Projection, S: Shelf<P>> Fold<P, S> {
         transaction.commit().await.map_err(StoreError::doing("commit the place in the log"))?;
         Ok(())
     }
+}
+
+/// The record a fold begins with. Of a compacted topic that is what it has: it holds the last of each key.
+fn first<E: kernel::Event>(extent: &Extent) -> i64 {
+    if E::is_compacted(extent.topic) { extent.low } else { 0 }
 }
 
 /// What waited for a fact is taken in right behind it, so that of one key and topic nothing overtakes.

@@ -1,5 +1,8 @@
 //! What can go wrong while the log is folded.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use messaging::StoreError;
 use messaging::log::LogError;
 
@@ -61,9 +64,60 @@ pub enum FoldError {
         "the topics of {0} go on although it is stopped: is it running elsewhere, with another database?"
     )]
     Restless(&'static str),
+    /// A file of a checkpoint.
+    #[error("cannot {doing} {}", .path.display())]
+    Files {
+        /// What was tried.
+        doing: &'static str,
+        /// With which.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A copy holds what the log may never have.
+    #[error(
+        "{events} events of {service} did not reach the log within {within:?}, so the copy is no checkpoint: is {service} running, and Kafka?"
+    )]
+    Unrelayed {
+        /// Whose.
+        service: &'static str,
+        /// How many.
+        events: usize,
+        /// How long it was waited.
+        within: Duration,
+    },
+    /// Another release.
+    #[error(
+        "the tables of {service} are at migration {live:?}, this build knows them at {ours}: use the storectl of the release that runs"
+    )]
+    OtherTables {
+        /// Whose.
+        service: &'static str,
+        /// Of the database.
+        live: Option<i64>,
+        /// Of this build.
+        ours: i64,
+    },
+    /// Neither a checkpoint nor a beginning.
+    #[error(
+        "the log of {service} has lost its beginning ({topic}/{partition} begins at {low}), and {checkpoints}: its tables cannot be made anew from what is left"
+    )]
+    NoBeginning {
+        /// Whose.
+        service: &'static str,
+        /// Without prefix.
+        topic: &'static str,
+        /// Its number.
+        partition: i32,
+        /// The first record there is.
+        low: i64,
+        /// What is known of checkpoints.
+        checkpoints: String,
+    },
     /// The text is no address; it is not shown, for it may hold a password.
     #[error(
         "the address of the database of {0} is not of the form postgres://role:password@host:port/database"
     )]
-    BadUrl(&'static str),
+    BadUrl(String),
 }

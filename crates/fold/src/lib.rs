@@ -3,9 +3,10 @@
 //!
 //! A service says by a [`Projection`] how facts change rows, with the same `evolve` it decides with, and by a [`Shelf`] how rows
 //! are loaded and saved. Neither has anything in its hands by which an event is published, a call made or a mail sent.
-//! [`Fold`] carries them along the log, [`audit`] compares, [`rebuild`] swaps.
+//! [`Fold`] carries them along the log, [`audit`] compares, [`rebuild`] swaps, and a [`checkpoint`] saves the way from the beginning.
 
 pub mod audit;
+pub mod checkpoint;
 mod engine;
 mod error;
 mod projection;

@@ -1,13 +1,15 @@
 //! The folded tables take the place of the live ones.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use messaging::StoreError;
-use messaging::log::Log;
+use messaging::log::{Extent, Log};
 
+use crate::checkpoint::{self, is_own};
 use crate::engine::Progress;
 use crate::store::Database;
-use crate::{Fold, FoldError, Projection, Purpose, Shelf, Whose};
+use crate::{Fold, FoldError, Projection, Purpose, Shelf};
 
 /// What a rebuild came to.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -18,6 +20,10 @@ pub struct Rebuilt {
     pub records: u64,
     /// Events that were decided and never sent: lost.
     pub lost_events: i64,
+    /// The checkpoint this run has begun with.
+    pub from: Option<PathBuf>,
+    /// Newer ones, and why they were not used.
+    pub passed_over: Vec<String>,
     /// How long the tables were held for the swap.
     #[serde(skip)]
     pub swap: Duration,
@@ -27,12 +33,14 @@ pub struct Rebuilt {
 }
 
 /// How it is done.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct How {
     /// Events that were decided and not sent are given up.
     pub lose_unsent: bool,
     /// Records a transaction at most, where it is not the usual number.
     pub records_max: Option<usize>,
+    /// The folder with checkpoints, where it need not begin at the beginning.
+    pub checkpoints: Option<PathBuf>,
 }
 
 /// Times the end of the log is asked for again: nobody writes to it when the service is stopped.
@@ -48,13 +56,24 @@ pub async fn rebuild<P: Projection, S: Shelf<P>>(
     how: How,
     mut tell: impl FnMut(Progress),
 ) -> Result<Rebuilt, FoldError> {
-    let mut fold = Fold::open(projection, shelf, database, Purpose::Rebuild).await?;
+    let (base, passed_over) = match &how.checkpoints {
+        Some(folder) => {
+            checkpoint::choose(&projection, &shelf, folder, &log.extents(projection.topics()).await?)?
+        }
+        None => (None, Vec::new()),
+    };
+    let mut fold = Fold::open(projection, shelf, database, Purpose::Rebuild, base.as_ref()).await?;
     if let Some(records) = how.records_max {
         fold = fold.by(records);
     }
     let mut records = 0;
     for _ in 0..TRIES_MAX {
         let extents = fold.extents(log).await?;
+        if let Some(&Extent { topic, partition, low, .. }) = fold.cut(&extents) {
+            let (service, checkpoints) = (fold.projection.service(), known(&how, &passed_over));
+            fold.scratch.close().await.map_err(StoreError::doing("leave the database"))?;
+            return Err(FoldError::NoBeginning { service, topic, partition, low, checkpoints });
+        }
         fold.advance(log, &extents, |progress| {
             records = progress.records;
             tell(progress);
@@ -65,21 +84,27 @@ pub async fn rebuild<P: Projection, S: Shelf<P>>(
         // they write is read after the swap, as at any time.
         let now = fold.extents(log).await?;
         if fold.is_beyond(&now) {
-            return fold.swap(records, how.lose_unsent).await;
+            let rebuilt = fold.swap(records, how.lose_unsent).await?;
+            return Ok(Rebuilt { passed_over, ..rebuilt });
         }
     }
     Err(FoldError::Restless(fold.projection.service()))
 }
 
+fn known(how: &How, passed_over: &[String]) -> String {
+    match &how.checkpoints {
+        None => "no folder of checkpoints is named (--checkpoints)".to_owned(),
+        Some(folder) if passed_over.is_empty() => format!("there is no checkpoint in {}", folder.display()),
+        Some(folder) => {
+            format!("no checkpoint in {} can be used ({})", folder.display(), passed_over.join("; "))
+        }
+    }
+}
+
 impl<P: Projection, S: Shelf<P>> Fold<P, S> {
     /// Whether all that the service itself has written is folded.
     fn is_beyond(&self, extents: &[messaging::log::Extent]) -> bool {
-        let tables = self.projection.tables();
-        let own = |topic: &str| {
-            let mut numbers = tables.iter().flat_map(|table| table.numbers);
-            numbers.any(|number| number.whose == Whose::Own && number.topic == topic)
-        };
-        extents.iter().filter(|extent| own(extent.topic)).all(|extent| {
+        extents.iter().filter(|extent| is_own(&self.projection, extent.topic)).all(|extent| {
             let place = self.places.get(&(extent.topic, extent.partition));
             place.is_some_and(|place| place.next >= extent.end)
         })
@@ -94,8 +119,8 @@ impl<P: Projection, S: Shelf<P>> Fold<P, S> {
         let begun = Instant::now();
         let lost_events = self.scratch.swap(&tables, self.shelf.finish(), lose_unsent).await?;
         let swap = begun.elapsed();
-        let passed = self.passed().clone();
+        let (passed, from) = (self.passed().clone(), self.base.clone());
         self.scratch.close().await.map_err(StoreError::doing("leave the database"))?;
-        Ok(Rebuilt { service, records, lost_events, swap, passed })
+        Ok(Rebuilt { service, records, lost_events, from, passed_over: Vec::new(), swap, passed })
     }
 }

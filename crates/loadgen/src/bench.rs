@@ -126,6 +126,11 @@ impl<'a> Bench<'a> {
         Ok(bench)
     }
 
+    /// Who orders what, for whoever wants to place orders and to look at something else meanwhile.
+    pub(crate) fn shop(&self) -> Shop {
+        self.shop.clone()
+    }
+
     /// The highest rate that is kept up for some seconds, to a tenth.
     async fn search(&mut self, start: u32) -> anyhow::Result<u32> {
         let (mut good, mut bad, mut rate) = (None, None, start);

@@ -1,15 +1,18 @@
 //! Measures a store through its HTTP APIs: open loop, so that waiting counts as latency. Prints, and writes `bench.json`.
+//! [`log`] measures what is done with a long log.
 #![expect(clippy::print_stdout, reason = "a tool that prints what it measured")]
 
 mod bench;
 mod check;
 mod drive;
 mod latency;
+pub mod log;
 mod processes;
 mod prometheus;
 mod report;
 mod store;
 mod traces;
+mod unsent;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,23 +44,35 @@ struct Cli {
     /// Only measure what traces cost: as many orders at once in turn with every order recorded and with none
     #[arg(long)]
     traces: bool,
+    /// Only measure what would be lost with a database: events that are decided and not yet relayed, at --rate (100 a second
+    /// unless told otherwise), and after each service was killed
+    #[arg(long)]
+    unsent: bool,
     /// Do not fail when a floor is missed (a broken invariant always fails)
     #[arg(long)]
     no_floors: bool,
 }
 
+/// Orders a second, a fifth of what the store is to settle at least.
+const UNSENT_RATE: u32 = 100;
+
 /// Measures, prints, writes; exit code 1 when a floor is missed or an invariant broken.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    run("loadgen", measure(&cli))
+}
+
+/// Runs a measurement; false: it came to its end, and is to be a failure.
+fn run(name: &str, measurement: impl Future<Output = anyhow::Result<bool>>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let outcome = runtime
         .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(until_interrupted(run(&cli))));
+        .and_then(|runtime| runtime.block_on(until_interrupted(measurement)));
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("loadgen: {error:#}");
+            eprintln!("{name}: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -73,9 +88,13 @@ async fn until_interrupted(run: impl Future<Output = anyhow::Result<bool>>) -> a
     }
 }
 
-async fn run(cli: &Cli) -> anyhow::Result<bool> {
+async fn measure(cli: &Cli) -> anyhow::Result<bool> {
     if cli.traces {
         return traces::compare(&cli.dir).await;
+    }
+    if cli.unsent {
+        let length = Duration::from_secs(cli.seconds);
+        return unsent::measure(&cli.dir, cli.rate.unwrap_or(UNSENT_RATE), length).await;
     }
     let mut store = store::Store::start(&cli.dir, None).await?;
     let settings = bench::Settings {

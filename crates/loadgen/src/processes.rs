@@ -61,6 +61,11 @@ fn resident_mb(pid: u32) -> f64 {
     kilobytes(&format!("/proc/{pid}/status"), "VmRSS:") / 1024.0
 }
 
+/// The most it ever held; 0 when it has ended.
+pub fn peak_mb(pid: u32) -> f64 {
+    kilobytes(&format!("/proc/{pid}/status"), "VmHWM:") / 1024.0
+}
+
 fn proportional_mb(pid: u32) -> f64 {
     kilobytes(&format!("/proc/{pid}/smaps_rollup"), "Pss:") / 1024.0
 }

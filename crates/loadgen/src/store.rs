@@ -12,6 +12,8 @@ use stack::{Options, Part, Progress, Stack};
 /// The programs and the environment variable that names each one's database, in the order they are started.
 const PROGRAMS: [(&str, bool); 5] =
     [("payment-gateway", false), ("inventory", true), ("billing", true), ("email", true), ("order", true)];
+/// Before the name of each service in the name of its database.
+pub const DATABASE_PREFIX: &str = "bench_";
 const READY_WITHIN: Duration = Duration::from_mins(1);
 
 /// A running store.
@@ -24,6 +26,8 @@ pub struct Store {
 
 struct Program {
     name: &'static str,
+    has_database: bool,
+    port: u16,
     child: Child,
     url: String,
 }
@@ -39,6 +43,17 @@ impl Drop for Program {
 impl Store {
     /// Starts everything and waits until it is ready; spans go to `collector`, if there is one.
     pub async fn start(dir: &Path, collector: Option<String>) -> anyhow::Result<Self> {
+        let mut store = Self::parts(dir).await?;
+        store.collector = collector;
+        if let Err(error) = store.open(&PROGRAMS).await {
+            store.stop().await?;
+            return Err(error);
+        }
+        Ok(store)
+    }
+
+    /// The parts alone, with schemas and topics: nobody is at work yet.
+    pub async fn parts(dir: &Path) -> anyhow::Result<Self> {
         stack::reset(dir)?;
         let options = Options { for_load: true, progress: Progress::Stderr, ..Options::new(dir) };
         let stack = Stack::start(options).await?;
@@ -47,31 +62,60 @@ impl Store {
         storectl::topics::create(&endpoints.kafka_bootstrap, "", storectl::topics::PARTITIONS)
             .await
             .context("cannot create the topics")?;
-        let mut store = Self { stack: Some(stack), dir: dir.to_owned(), collector, programs: Vec::new() };
-        for (name, has_database) in PROGRAMS {
-            let started = store.spawn(name, has_database, &endpoints).await;
-            if let Err(error) = started {
-                store.stop().await?;
-                return Err(error);
-            }
+        Ok(Self { stack: Some(stack), dir: dir.to_owned(), collector: None, programs: Vec::new() })
+    }
+
+    /// Starts these programs, each with whether it has a database, and waits until they are ready.
+    pub async fn open(&mut self, programs: &[(&'static str, bool)]) -> anyhow::Result<()> {
+        let endpoints = self.endpoints()?;
+        for (name, has_database) in programs {
+            let program = self.spawn(name, *has_database, free_port()?, &endpoints).await?;
+            self.programs.push(program);
         }
-        if let Err(error) = store.ready().await {
-            store.stop().await?;
-            return Err(error);
-        }
-        Ok(store)
+        self.ready().await
+    }
+
+    /// Where the parts are.
+    pub fn endpoints(&self) -> anyhow::Result<stack::Endpoints> {
+        Ok(self.stack.as_ref().context("the store is stopped")?.endpoints().clone())
+    }
+
+    /// Makes the database of a service where it is missing; the address of its role.
+    pub async fn database(name: &str, endpoints: &stack::Endpoints) -> anyhow::Result<String> {
+        let (database, password) =
+            (format!("{DATABASE_PREFIX}{name}"), SystemIds.next().simple().to_string());
+        let admin = &endpoints.postgres_admin_url;
+        Ok(stack::create_service_database(admin, &database, &database, &password, false).await?)
+    }
+
+    /// Kills a program as `kill -9` does.
+    pub fn kill(&mut self, name: &str) -> anyhow::Result<()> {
+        let program = self.programs.iter_mut().find(|program| program.name == name);
+        let program = program.with_context(|| format!("{name} was never started"))?;
+        program.child.kill()?;
+        program.child.wait()?;
+        Ok(())
+    }
+
+    /// Starts it again where it was, and waits until it is ready.
+    pub async fn restart(&mut self, name: &str) -> anyhow::Result<()> {
+        let place = self.programs.iter().position(|program| program.name == name);
+        let place = place.with_context(|| format!("{name} was never started"))?;
+        let Program { name, has_database, port, .. } = self.programs[place];
+        self.programs[place] = self.spawn(name, has_database, port, &self.endpoints()?).await?;
+        self.ready().await
     }
 
     async fn spawn(
-        &mut self,
+        &self,
         name: &'static str,
         has_database: bool,
+        port: u16,
         endpoints: &stack::Endpoints,
-    ) -> anyhow::Result<()> {
-        let folder = std::env::current_exe()?.parent().map(Path::to_owned).unwrap_or_default();
+    ) -> anyhow::Result<Program> {
+        let folder = programs()?;
         let logs = self.dir.join("programs");
         std::fs::create_dir_all(&logs)?;
-        let port = free_port()?;
         let log = std::fs::File::create(logs.join(format!("{name}.log")))?;
         let mut command = Command::new(folder.join(name));
         command.env("HTTP_PORT", port.to_string()).env("LOG_FORMAT", "json").args(["--log", "warn"]);
@@ -87,18 +131,15 @@ impl Store {
             command.env("GATEWAY_URL", &gateway.url);
         }
         if has_database {
-            let database = format!("bench_{name}");
-            let password = SystemIds.next().simple().to_string();
-            let admin = &endpoints.postgres_admin_url;
-            let url = stack::create_service_database(admin, &database, &database, &password, false).await?;
+            let url = Self::database(name, endpoints).await?;
+            let (database, admin) = (format!("{DATABASE_PREFIX}{name}"), &endpoints.postgres_admin_url);
             let server = admin.rsplit_once('/').map_or(admin.as_str(), |(server, _)| server);
             command.env("DATABASE_URL", url).env("DATABASE_ADMIN_URL", format!("{server}/{database}"));
         }
         let child = command
             .spawn()
             .with_context(|| format!("cannot start {name} from {}: build it first", folder.display()))?;
-        self.programs.push(Program { name, child, url: format!("http://127.0.0.1:{port}") });
-        Ok(())
+        Ok(Program { name, has_database, port, child, url: format!("http://127.0.0.1:{port}") })
     }
 
     async fn ready(&mut self) -> anyhow::Result<()> {
@@ -162,6 +203,19 @@ impl Drop for Store {
     }
 }
 
+/// Where the programs are: beside this one.
+pub fn programs() -> anyhow::Result<PathBuf> {
+    Ok(std::env::current_exe()?.parent().map(Path::to_owned).unwrap_or_default())
+}
+
 fn free_port() -> anyhow::Result<u16> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// How many events are in the outbox of a service, and how old the oldest is, in ms.
+pub(crate) async fn unsent(connection: &mut sqlx::PgConnection) -> sqlx::Result<(i64, i64)> {
+    let query =
+        "SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(time)) * 1000, 0)::bigint
+         FROM messaging.outbox";
+    sqlx::query_as(query).fetch_one(connection).await
 }

@@ -19,6 +19,7 @@ pub mod intents;
 mod kafka;
 pub mod listener;
 pub mod log;
+pub mod lost;
 pub mod memory;
 pub mod metrics;
 pub mod migrations;

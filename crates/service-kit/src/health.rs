@@ -4,6 +4,7 @@
 //! loop ended, or the service is stopping. Everything else that is wrong is `degraded` in a 200.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::http::StatusCode;
@@ -71,6 +72,7 @@ const UNSEEN: &str = "not seen yet";
 pub struct Health {
     service: &'static str,
     dependencies: Arc<RwLock<BTreeMap<&'static str, DependencyHealth>>>,
+    waits: Arc<AtomicBool>,
     shutdown: CancellationToken,
 }
 
@@ -85,7 +87,7 @@ pub struct Reporter {
 impl Health {
     /// Without dependencies yet; unavailable once `shutdown` is cancelled.
     pub fn new(service: &'static str, shutdown: CancellationToken) -> Self {
-        Self { service, dependencies: Arc::default(), shutdown }
+        Self { service, dependencies: Arc::default(), waits: Arc::default(), shutdown }
     }
 
     /// Adds a dependency; it counts as failing until its reporter says otherwise.
@@ -107,6 +109,16 @@ impl Health {
             Readiness::Ready
         };
         HealthReport { status, dependencies }
+    }
+
+    /// Whether the service may write. Where it has a database, not before it has begun on that.
+    pub(crate) fn has_begun(&self) -> bool {
+        !self.waits.load(Ordering::Acquire)
+    }
+
+    /// From here on nothing may be written, until it has begun.
+    pub(crate) fn set_begun(&self, begun: bool) {
+        self.waits.store(!begun, Ordering::Release);
     }
 
     /// The service.
@@ -158,6 +170,14 @@ impl Reporter {
     /// It does not work: `down` for a critical dependency, `degraded` for any other.
     pub fn down(&self, reason: impl Into<String>) {
         self.set(self.failing(reason.into()));
+    }
+
+    /// `None`: it works; else why not.
+    pub fn report(&self, trouble: Option<String>) {
+        match trouble {
+            None => self.ok(),
+            Some(reason) => self.down(reason),
+        }
     }
 
     fn failing(&self, reason: String) -> DependencyHealth {

@@ -13,9 +13,13 @@ use crate::client::Client;
 use crate::demo::LogArgs;
 use crate::order::OrderArgs;
 use crate::programs::StoreArgs;
+use crate::record::RecordArgs;
 use crate::replay::ReplayArgs;
 use crate::seed::{CUSTOMER, Customer, Seeded, seed};
-use crate::{audit, check, dead_letters, demo, order, rebuild, replay, sagas, schemas, topics};
+use crate::{
+    audit, check, checkpoint, dead_letters, demo, doctor, order, rebuild, record, replay, sagas, schemas,
+    topics,
+};
 
 /// Tools of the store: its schemas and topics, something to buy in a running one, a day at it, and whether it is in order
 #[derive(Debug, Parser)]
@@ -98,6 +102,19 @@ enum Command {
     ///
     /// Exits with 0 when it is done, with 1 when it was refused, with 2 when it could not be done.
     Rebuild(rebuild::RebuildArgs),
+    /// Copies of what is folded of a service, from which a rebuild goes on instead of the beginning of the log
+    ///
+    /// A folder each, with checksums. Nothing of compacted topics is in them, so nobody's name or address.
+    ///
+    /// Exits with 2 when it could not be done.
+    #[command(subcommand)]
+    Checkpoint(checkpoint::Command),
+    /// Say whether every position of services and listeners, and every checkpoint, is inside what the log still has
+    ///
+    /// Each is named, with what to do about one that is outside. Changes nothing.
+    ///
+    /// Exits with 0 when all are inside, with 1 when one is not, with 2 when it could not look.
+    Doctor(doctor::DoctorArgs),
     /// Records that the services could not handle: look at them, have them handled again, or give them up
     ///
     /// Exits with 0 when it is done, with 1 when something was refused or is parked as before, with 2 when it could not look,
@@ -126,6 +143,14 @@ enum Command {
     ///
     /// Exits with 0 when it is done, or would be, with 1 when it was refused, with 2 when it could not look.
     Replay(Box<ReplayArgs>),
+    /// Save a span of the log as Avro container files that any Avro tool can read, with the schemas inside
+    ///
+    /// Reads all topics but the one that says who customers are, and leaves out what payments can be made with. The time of an
+    /// event decides whether it is in the span. The folder gets its name when everything is on the disk; `manifest.json` in it
+    /// has the counts and checksums.
+    ///
+    /// Exits with 0 when it is saved, with 2 when it could not be: there is no folder then.
+    Record(Box<RecordArgs>),
 }
 
 #[derive(Debug, Subcommand)]
@@ -212,9 +237,12 @@ pub async fn run(cli: Cli, out: &mut impl Write) -> anyhow::Result<ExitCode> {
             Ok(or_could_not_look(look(&store, depth, json, out).await))
         }
         Command::Replay(args) => Ok(or_could_not_look(replay::run(*args, out).await)),
+        Command::Record(args) => Ok(or_could_not_look(Box::pin(record::run(*args, out)).await)),
         Command::Order(args) => Ok(or_could_not_look(order::run(*args, out).await)),
         Command::Audit(args) => Ok(or_could_not_look(Box::pin(audit::run(args, out)).await)),
         Command::Rebuild(args) => Ok(or_could_not_look(Box::pin(rebuild::run(args, out)).await)),
+        Command::Checkpoint(command) => Ok(or_could_not_look(Box::pin(checkpoint::run(command, out)).await)),
+        Command::Doctor(args) => Ok(or_could_not_look(Box::pin(doctor::run(args, out)).await)),
         Command::Sagas(command) => Ok(or_could_not_look(sagas::run(command, out).await)),
         Command::DeadLetters(command) => Ok(or_could_not_look(dead_letters::run(command, out).await)),
     }

@@ -4,13 +4,16 @@
 
 pub mod audit;
 pub mod check;
+pub mod checkpoint;
 pub mod cli;
 pub mod client;
 pub mod dead_letters;
 pub mod demo;
+pub mod doctor;
 pub mod order;
 pub mod programs;
 pub mod rebuild;
+pub mod record;
 pub mod replay;
 pub mod sagas;
 pub mod schemas;

@@ -1,6 +1,7 @@
 //! `storectl rebuild`: the tables of a service, made anew from the log.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -25,6 +26,9 @@ pub struct RebuildArgs {
     /// Give up events that were decided and not sent: the log does not have them, and never will
     #[arg(long)]
     lose_unsent: bool,
+    /// The folder of the checkpoints: begin with the newest that is whole, instead of the beginning of the log
+    #[arg(long, value_name = "FOLDER", env = "CHECKPOINT_FOLDER")]
+    checkpoints: Option<PathBuf>,
     /// Print one JSON document, for tools
     #[arg(long)]
     json: bool,
@@ -57,7 +61,8 @@ pub async fn run(args: RebuildArgs, out: &mut impl Write) -> anyhow::Result<Exit
             }
             continue;
         }
-        let how = How { lose_unsent: args.lose_unsent, ..How::default() };
+        let how =
+            How { lose_unsent: args.lose_unsent, checkpoints: args.checkpoints.clone(), ..How::default() };
         let rebuilt = one(service, &database, &log, how, tell).await;
         bar.clear();
         match rebuilt {
@@ -67,7 +72,12 @@ pub async fn run(args: RebuildArgs, out: &mut impl Write) -> anyhow::Result<Exit
                     tell_rebuilt(&rebuilt, out)?;
                 }
             }
-            Err(refused @ (FoldError::Alive { .. } | FoldError::Unsent { .. } | FoldError::Busy { .. })) => {
+            Err(
+                refused @ (FoldError::Alive { .. }
+                | FoldError::Unsent { .. }
+                | FoldError::Busy { .. }
+                | FoldError::NoBeginning { .. }),
+            ) => {
                 code = ExitCode::FAILURE;
                 done.push(json!({ "service": service.name(), "refused": refused.to_string() }));
                 if !args.json {
@@ -84,12 +94,18 @@ pub async fn run(args: RebuildArgs, out: &mut impl Write) -> anyhow::Result<Exit
 }
 
 fn tell_rebuilt(rebuilt: &Rebuilt, out: &mut impl Write) -> std::io::Result<()> {
-    let Rebuilt { service, records, lost_events, swap, passed } = rebuilt;
+    let Rebuilt { service, records, lost_events, from, passed_over, swap, passed } = rebuilt;
     writeln!(
         out,
         "{service}: rebuilt, {records} records of the log folded, swapped in {} ms",
         swap.as_millis()
     )?;
+    for why in passed_over {
+        writeln!(out, "  not used: {why}")?;
+    }
+    if let Some(from) = from {
+        writeln!(out, "  begun with the checkpoint {}", from.display())?;
+    }
     if *lost_events > 0 {
         writeln!(out, "  lost: {lost_events} events that were decided and not sent")?;
     }

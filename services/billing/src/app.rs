@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use events::topics;
 use kernel::clock::SystemIds;
 use messaging::Part;
+use messaging::lost::until_it_may_begin;
 use service_kit::{App, Database, Importance, Lifecycle, Reporter, Running};
 use tokio_util::sync::CancellationToken;
 
@@ -23,8 +25,11 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
 /// Starts billing; it answers when this returns, and needs neither database nor Kafka for that.
 pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Result<Running> {
     let lifecycle = Lifecycle::new("billing", shutdown);
-    let database =
-        Database::open(&config.database, &lifecycle, vec![&messaging::migrations::MIGRATOR, &MIGRATOR])?;
+    let (service, settings) = (lifecycle.service(), config.messaging.clone());
+    let migrators = vec![&messaging::migrations::MIGRATOR, &MIGRATOR];
+    let database = Database::open_when(&config.database, &lifecycle, migrators, |pool, reporter| {
+        until_it_may_begin(pool, settings, service, &[topics::PAYMENTS], move |lost| reporter.report(lost))
+    })?;
     let gateway = HttpGateway::new(&config.gateway)?;
     let runtime = messaging::Runtime::new(
         lifecycle.service(),

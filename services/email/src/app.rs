@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use events::topics;
 use kernel::clock::SystemIds;
+use messaging::lost::until_it_may_begin;
 use messaging::{Part, Runtime};
 use service_kit::{App, Database, Importance, Lifecycle, Reporter, Running};
 use tokio_util::sync::CancellationToken;
@@ -24,11 +26,11 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     let stationery = Stationery::new(&config.mail);
     let lifecycle = Lifecycle::new("email", shutdown);
     register_metrics();
-    let database = Database::open(
-        &config.database,
-        &lifecycle,
-        vec![&messaging::migrations::MIGRATOR, &crate::MIGRATOR],
-    )?;
+    let (service, settings) = (lifecycle.service(), config.messaging.clone());
+    let migrators = vec![&messaging::migrations::MIGRATOR, &crate::MIGRATOR];
+    let database = Database::open_when(&config.database, &lifecycle, migrators, |pool, reporter| {
+        until_it_may_begin(pool, settings, service, &[topics::EMAILS], move |lost| reporter.report(lost))
+    })?;
     let clock = messaging::clock();
     let status = Arc::new(Health::new(&lifecycle));
     let pool = database.loops().clone();

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use events::topics;
 use kernel::clock::SystemIds;
+use messaging::lost::until_it_may_begin;
 use messaging::{Part, Runtime, Status};
 use service_kit::{App, Database, Health, Importance, Lifecycle, Reporter, Running};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +20,9 @@ pub const SERVICE: &str = "inventory";
 /// Where it answers unless told otherwise.
 pub const PORT: u16 = 8102;
 
+/// The topics it publishes to.
+const WRITES: &[&str] = &[topics::INVENTORY, topics::PRODUCTS];
+
 /// Runs the service until `shutdown`.
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     start(config, shutdown).await?.join().await;
@@ -28,7 +33,10 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
 pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Result<Running> {
     let lifecycle = Lifecycle::new(SERVICE, shutdown);
     let migrators = vec![&messaging::migrations::MIGRATOR, &crate::MIGRATOR];
-    let database = Database::open(&config.database, &lifecycle, migrators)?;
+    let settings = config.messaging.clone();
+    let database = Database::open_when(&config.database, &lifecycle, migrators, |pool, reporter| {
+        until_it_may_begin(pool, settings, SERVICE, WRITES, move |lost| reporter.report(lost))
+    })?;
     let runtime = Runtime::new(
         SERVICE,
         database.loops().clone(),

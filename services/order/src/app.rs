@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use events::topics;
 use kernel::clock::SystemIds;
 use messaging::Runtime;
+use messaging::lost::until_it_may_begin;
 use service_kit::{App, Database, Lifecycle, Running};
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +21,9 @@ use crate::watchers::Watchers;
 /// The port when none is set.
 pub const PORT: u16 = 8101;
 
+/// The topics it publishes to.
+const WRITES: &[&str] = &[topics::ORDERS, topics::CUSTOMERS];
+
 /// Runs the service until `shutdown`.
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     start(config, shutdown).await?.join().await;
@@ -29,11 +34,11 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
 pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Result<Running> {
     let lifecycle = Lifecycle::new("order", shutdown);
     metrics::register();
-    let database = Database::open(
-        &config.database,
-        &lifecycle,
-        vec![&messaging::migrations::MIGRATOR, &crate::MIGRATOR],
-    )?;
+    let (service, settings) = (lifecycle.service(), config.messaging.clone());
+    let migrators = vec![&messaging::migrations::MIGRATOR, &crate::MIGRATOR];
+    let database = Database::open_when(&config.database, &lifecycle, migrators, |pool, reporter| {
+        until_it_may_begin(pool, settings, service, WRITES, move |lost| reporter.report(lost))
+    })?;
     let outage = Outage::default();
     let runtime = Runtime::new(
         "order",

@@ -118,6 +118,18 @@ impl Fleet {
         number: usize,
         more: &[(&'static str, String)],
     ) -> anyhow::Result<()> {
+        let folder = self.folder.clone();
+        self.start_from(&folder, program, number, more)
+    }
+
+    /// As [`Fleet::start`], out of another folder: a program of another release.
+    pub fn start_from(
+        &mut self,
+        folder: &Path,
+        program: Program,
+        number: usize,
+        more: &[(&'static str, String)],
+    ) -> anyhow::Result<()> {
         let registry = self.plan.endpoints.registry_url.split('/').nth(2).unwrap_or_default();
         let mut env = vec![
             ("HTTP_PORT", self.ports[&(program, number)].to_string()),
@@ -137,9 +149,18 @@ impl Fleet {
         env.extend(self.settings.get(&program).into_iter().flatten().cloned());
         env.extend(more.iter().cloned());
         let log = self.plan.dir.join(format!("{}-{number}.log", program.name()));
-        let process = Process::start(&self.folder.join(program.name()), &env, &log)?;
+        let process = Process::start(&folder.join(program.name()), &env, &log)?;
         self.running.insert((program, number), process);
         Ok(())
+    }
+
+    /// A customer and operator who talk to these instances; the gateway has only one.
+    pub fn client_of(&self, number: usize) -> anyhow::Result<Client> {
+        let number_of = |program| if program == Program::PaymentGateway { 0 } else { number };
+        Client::new(
+            Program::ALL
+                .map(|program| format!("http://127.0.0.1:{}", self.ports[&(program, number_of(program))])),
+        )
     }
 
     /// From now on a program is started with this setting as well.

@@ -23,4 +23,5 @@ pub use plan::{Block, Load, last, left_out, long, short_parts, short_points};
 pub use process::{Process, programs};
 pub use report::{Done, Run, missed, table};
 pub use run::{Lane, Queue, Settings, run};
+pub use verdict::number;
 pub use ways::Way;

@@ -6,15 +6,19 @@ use all::launch::Program;
 use reqwest::StatusCode;
 use reqwest::header::RETRY_AFTER;
 use stack::Part;
-use system_tests::{Load, SOON, Shop, open_plan};
+use system_tests::{Load, SOON, Shop, open_plan, sentences};
 use testkit::Proxy;
 use tokio::time::Instant;
 
 use crate::{MANY, SERVICES, SOME, a_lamp, readiness};
 
+sentences![
+    callers_are_told_at_once_that_postgres_is_away_and_all_goes_on_when_it_is_back: own_store,
+    a_database_that_neither_answers_nor_hangs_up_is_given_up_and_found_again: own_store,
+];
+
 const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 
-#[tokio::test(flavor = "multi_thread")]
 async fn callers_are_told_at_once_that_postgres_is_away_and_all_goes_on_when_it_is_back() {
     let (postgres, shop) = behind_a_proxy().await;
     let load = Load::start(&shop);
@@ -36,7 +40,6 @@ async fn callers_are_told_at_once_that_postgres_is_away_and_all_goes_on_when_it_
     shop.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_neither_answers_nor_hangs_up_is_given_up_and_found_again() {
     let (postgres, shop) = behind_a_proxy().await;
     let load = Load::start(&shop);

@@ -1,13 +1,14 @@
 //! Two instances of every service share the work.
 
-use system_tests::{Load, SOON, Shop};
+use system_tests::{Load, SOON, Shop, sentences};
 use testkit::until;
 
 use crate::{MANY, SERVICES, SOME};
 
+sentences![a_second_instance_of_every_service_may_come_and_go: own_store];
+
 const OWNERS: &str = "SELECT count(DISTINCT owner) FROM messaging.relay_lease WHERE until > now()";
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_second_instance_of_every_service_may_come_and_go() {
     let shop = Shop::open().await;
     Load::prepare(&shop).await;

@@ -9,17 +9,35 @@ mod programs;
 mod torture;
 mod versions;
 
+use std::process::ExitCode;
+
 use all::launch::Program;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
+use system_tests::suite::run;
 use system_tests::{SOON, Shop};
 use testkit::until;
 
+/// Tests wait most of the time: for a part to come back, for a session to end.
+const AT_A_TIME: usize = 3;
 /// Orders placed before and after a fault: some of each kind, in every stage.
 const SOME: usize = 16;
 /// Orders placed during a fault, ten a second: it lasts for 5 s at least.
 const MANY: usize = 50;
 const SERVICES: [Program; 4] = [Program::Order, Program::Inventory, Program::Billing, Program::Email];
+
+/// The longest first: nothing is left that would go on alone.
+fn main() -> ExitCode {
+    let modules = [
+        torture::sentences(),
+        versions::sentences(),
+        databases::sentences(),
+        parts::sentences(),
+        instances::sentences(),
+        programs::sentences(),
+    ];
+    run(modules.into_iter().flatten().collect(), AT_A_TIME, async {})
+}
 
 /// Waits until `program` tells that it serves callers, without `part`.
 async fn degraded(shop: &Shop, program: Program, part: &str) {

@@ -4,13 +4,19 @@ use std::collections::BTreeSet;
 
 use all::launch::Program;
 use invariants::MailStatus;
-use system_tests::{Load, SOON, Shop, open_plan};
+use system_tests::{Load, SOON, Shop, open_plan, sentences};
 use testkit::Proxy;
 use testkit::smtp::{Answer, SmtpServer, Step};
 
 use crate::{MANY, SERVICES, SOME, degraded};
 
-#[tokio::test(flavor = "multi_thread")]
+sentences![
+    orders_are_accepted_while_kafka_is_away_and_decided_when_it_is_back: own_store,
+    orders_are_accepted_while_the_registry_is_away_and_decided_when_it_is_back: own_store,
+    orders_are_accepted_while_the_bank_is_away_and_decided_when_it_is_back: own_store,
+    orders_are_settled_while_the_mail_server_is_away_and_their_mails_sent_when_it_is_back: own_store,
+];
+
 async fn orders_are_accepted_while_kafka_is_away_and_decided_when_it_is_back() {
     let (mut plan, leftovers) = open_plan().await;
     let kafka = Proxy::to_kafka(&plan.endpoints.kafka_bootstrap).await.unwrap();
@@ -33,7 +39,6 @@ async fn orders_are_accepted_while_kafka_is_away_and_decided_when_it_is_back() {
     shop.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn orders_are_accepted_while_the_registry_is_away_and_decided_when_it_is_back() {
     let (mut plan, leftovers) = open_plan().await;
     let url = plan.endpoints.registry_url.clone();
@@ -58,7 +63,6 @@ async fn orders_are_accepted_while_the_registry_is_away_and_decided_when_it_is_b
     shop.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn orders_are_accepted_while_the_bank_is_away_and_decided_when_it_is_back() {
     let mut shop = Shop::open().await;
     Load::prepare(&shop).await;
@@ -75,7 +79,6 @@ async fn orders_are_accepted_while_the_bank_is_away_and_decided_when_it_is_back(
     shop.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn orders_are_settled_while_the_mail_server_is_away_and_their_mails_sent_when_it_is_back() {
     let server = SmtpServer::start().await.unwrap();
     let (address, url) = (server.address(), server.url());

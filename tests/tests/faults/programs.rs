@@ -1,31 +1,34 @@
 //! Each program stops in the middle of its work, and starts again.
 
 use all::launch::Program;
-use system_tests::{Driven, Load, SOON, Shop};
+use system_tests::{Driven, Load, SOON, Shop, sentences};
 
 use crate::{MANY, SOME};
 
-#[tokio::test(flavor = "multi_thread")]
+sentences![
+    inventory_may_restart_at_any_time: own_store,
+    billing_may_restart_at_any_time: own_store,
+    email_may_restart_at_any_time: own_store,
+    the_payment_gateway_may_restart_at_any_time: own_store,
+    order_may_restart_at_any_time: own_store,
+];
+
 async fn inventory_may_restart_at_any_time() {
     restart(Program::Inventory).await.all_accepted();
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn billing_may_restart_at_any_time() {
     restart(Program::Billing).await.all_accepted();
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn email_may_restart_at_any_time() {
     restart(Program::Email).await.all_accepted();
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn the_payment_gateway_may_restart_at_any_time() {
     restart(Program::PaymentGateway).await.all_accepted();
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn order_may_restart_at_any_time() {
     // Nobody answers meanwhile; what was answered before, and all that was begun, goes on.
     let driven = restart(Program::Order).await;

@@ -2,22 +2,27 @@
 //! the short form of `make torture`.
 
 use stack::{Options, Stack};
+use system_tests::sentences;
 use system_tests::torture::{
     Block, Done, Ground, Lane, Load, Queue, Settings, last, left_out, run, short_parts, short_points, table,
 };
 use testkit::Parts;
 
-/// What unoptimised programs bear beside other tests.
-const RATE: u32 = 10;
+sentences![
+    services_may_be_frozen_and_cut_off_and_their_parts_killed: own_store,
+    a_service_may_be_killed_at_every_point_of_its_work: own_store,
+    what_is_gone_from_the_log_is_told_and_not_passed_over: own_store,
+];
 
-#[tokio::test(flavor = "multi_thread")]
+/// What unoptimised programs bear beside other tests.
+const RATE: u32 = 6;
+
 async fn a_service_may_be_killed_at_every_point_of_its_work() {
     let parts = Parts::shared().await.unwrap();
     let all = all_in_order(&mut Ground::Shared(parts.endpoints().clone()), &[short_points()]).await;
     duplicates_were_dropped(&all);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn services_may_be_frozen_and_cut_off_and_their_parts_killed() {
     if let Some(what) = left_out() {
         eprintln!("{what}");
@@ -30,7 +35,6 @@ async fn services_may_be_frozen_and_cut_off_and_their_parts_killed() {
     duplicates_were_dropped(&all);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn what_is_gone_from_the_log_is_told_and_not_passed_over() {
     let parts = Parts::shared().await.unwrap();
     all_in_order(&mut Ground::Shared(parts.endpoints().clone()), &last(0, Load::Full)).await;

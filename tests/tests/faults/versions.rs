@@ -23,12 +23,14 @@ use order::store::{changes, customers, orders, products};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
-use system_tests::{Load, SOON, Shop};
+use system_tests::{Load, SOON, Shop, sentences};
 use testkit::until;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{SERVICES, a_lamp};
+
+sentences![two_versions_of_every_service_share_the_work_while_a_schema_changes: own_store];
 
 const CREATED: &str = "counterflow.orders.OrderCreated";
 const TEXT: &str = include_str!("../../../schemas/published/orders/OrderCreated/1.avsc");
@@ -254,7 +256,6 @@ async fn register(shop: &Shop) {
     assert_eq!(created.versions.len(), 2, "both at the same time: {created:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn two_versions_of_every_service_share_the_work_while_a_schema_changes() {
     let shop = Shop::open().await;
     Load::prepare(&shop).await;

@@ -4,5 +4,6 @@
 
 mod books;
 mod killed;
+mod replaying;
 mod started;
 mod support;

@@ -2,9 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot get fails it")]
 
 mod auditing;
+mod checkpoints;
+mod copying;
 mod losing;
 mod planting;
 mod rebuilding;
+mod swapping;
 
 use all::launch::Program;
 use futures::future::join_all;

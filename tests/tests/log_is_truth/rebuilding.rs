@@ -34,7 +34,7 @@ const TABLES: [(Service, &str, &str); 10] = [
     (Service::Email, "order_mail", "to_jsonb(t) - 'orders_seen'"),
 ];
 
-async fn dump(shop: &Shop) -> Vec<(&'static str, Vec<Value>)> {
+pub(crate) async fn dump(shop: &Shop) -> Vec<(&'static str, Vec<Value>)> {
     let mut dumped = Vec::new();
     for (service, table, row) in TABLES {
         let mut connection = shop.connect(program(service)).await;

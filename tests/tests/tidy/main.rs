@@ -7,6 +7,7 @@ mod documents;
 mod habits;
 mod layers;
 mod manifests;
+mod migrations;
 mod mutants;
 mod project;
 mod promises;

@@ -35,7 +35,7 @@ pub async fn audit<P: Projection, S: Shelf<P>>(
     within: Duration,
     mut tell: impl FnMut(Progress),
 ) -> Result<Report, FoldError> {
-    let fold = Fold::open(projection, shelf, database, Purpose::Audit).await?;
+    let fold = Fold::open(projection, shelf, database, Purpose::Audit, None).await?;
     let connection = database.for_tables().await?;
     let report = Report::of(fold.projection.service());
     let mut audit = Audit { fold, connection, report, moving: BTreeMap::new() };

@@ -2,6 +2,7 @@
 
 pub(crate) mod compare;
 mod scratch;
+pub(crate) mod snapshot;
 mod swap;
 
 use std::str::FromStr as _;
@@ -24,8 +25,8 @@ const APPLICATION: &str = "storectl";
 
 impl Database {
     /// The one at `url`, with the password that is there or in `password`. Connects when it is used.
-    pub fn at(service: &'static str, url: &str, password: Option<&str>) -> Result<Self, FoldError> {
-        let options = PgConnectOptions::from_str(url).map_err(|_| FoldError::BadUrl(service))?;
+    pub fn at(name: &str, url: &str, password: Option<&str>) -> Result<Self, FoldError> {
+        let options = PgConnectOptions::from_str(url).map_err(|_| FoldError::BadUrl(name.to_owned()))?;
         let options = options.application_name(APPLICATION);
         Ok(Self { options: password.into_iter().fold(options, PgConnectOptions::password) })
     }

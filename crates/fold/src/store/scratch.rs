@@ -8,6 +8,8 @@ use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, Transaction};
 
 use super::Database;
+use super::snapshot::copy_in;
+use crate::checkpoint::Found;
 use crate::{FoldError, Purpose};
 
 /// How far a partition is folded.
@@ -34,6 +36,24 @@ const CONSTRAINTS: &str = "INSERT INTO fold_constraint (relation, name, definiti
     JOIN pg_class AS t ON t.oid = c.conrelid
     WHERE c.contype = 'c' AND t.relnamespace = $1::text::regnamespace";
 
+/// A schema without a place in the log was not made to its end, or has nothing folded: it can begin with a checkpoint.
+async fn is_begun(connection: &mut PgConnection, schema: &str) -> Result<bool, StoreError> {
+    let failed = || StoreError::doing("look for an earlier fold");
+    let is_made: bool = sqlx::query_scalar("SELECT to_regclass($1::text || '.fold_position') IS NOT NULL")
+        .bind(schema)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failed())?;
+    if !is_made {
+        return Ok(false);
+    }
+    let has_places = format!("SELECT EXISTS (SELECT FROM {schema}.fold_position)");
+    sqlx::query_scalar(AssertSqlSafe(has_places)).fetch_one(connection).await.map_err(failed())
+}
+
+const PLACES: &str = "CREATE TABLE fold_position (topic text, partition int, next_offset bigint NOT NULL,
+    beyond_last bigint NOT NULL, PRIMARY KEY (topic, partition))";
+
 impl Scratch {
     /// Takes the schema; a rebuild finds what an earlier one has done, an audit begins anew.
     pub(crate) async fn open(
@@ -55,13 +75,7 @@ impl Scratch {
         if !taken {
             return Err(FoldError::Busy { service, schema });
         }
-        // A schema without a place in the log was not made to its end.
-        let is_whole: bool =
-            sqlx::query_scalar("SELECT to_regclass($1::text || '.fold_position') IS NOT NULL")
-                .bind(schema)
-                .fetch_one(&mut connection)
-                .await
-                .map_err(StoreError::doing("look for an earlier fold"))?;
+        let is_whole = is_begun(&mut connection, schema).await?;
         let discarded = standing::discarded(&mut connection).await?;
         let is_new = purpose == Purpose::Audit || !is_whole;
         let mut scratch = Self { connection, service, schema, is_new, discarded };
@@ -120,9 +134,32 @@ impl Scratch {
         if schema == "audit" {
             self.unlogged().await?;
         }
-        let places = "CREATE TABLE fold_position (topic text, partition int, next_offset bigint NOT NULL,
-             beyond_last bigint NOT NULL, PRIMARY KEY (topic, partition))";
-        self.run(places, "make the place in the log").await?;
+        Ok(())
+    }
+
+    /// From here on it is gone on with: at the beginning, or where `base` ends, with its rows.
+    pub(crate) async fn set_out(&mut self, base: Option<&Found>) -> Result<(), FoldError> {
+        let mut transaction = self.begin().await?;
+        sqlx::raw_sql(PLACES)
+            .execute(&mut *transaction)
+            .await
+            .map_err(StoreError::doing("make the place in the log"))?;
+        if let Some((base, Ok(manifest))) = base.map(|base| (base, &base.manifest)) {
+            for piece in &manifest.files {
+                let rows = base.read(piece)?;
+                copy_in(&mut transaction, &piece.table, &piece.columns, rows).await?;
+            }
+            for at in &manifest.positions {
+                sqlx::query("INSERT INTO fold_position VALUES ($1, $2, $3, $3)")
+                    .bind(&at.topic)
+                    .bind(at.partition)
+                    .bind(at.next)
+                    .execute(&mut *transaction)
+                    .await
+                    .map_err(StoreError::doing("take over a place in the log"))?;
+            }
+        }
+        transaction.commit().await.map_err(StoreError::doing("commit the beginning of a fold"))?;
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! The rules of delivery that live in SQL: unsent rows, leases, positions, inbox, parking, claims.
 
 pub mod action;
+pub mod begun;
 pub mod dead_letter;
 mod error;
 pub mod inbox;

@@ -57,6 +57,17 @@ pub async fn positions(connection: &mut PgConnection) -> Result<BTreeMap<(String
     Ok(rows.into_iter().map(|(topic, partition, next)| ((topic, partition), next)).collect())
 }
 
+/// The first record of each partition that is parked: neither it nor what came behind it with its key is in the rows.
+pub async fn first_parked(connection: &mut PgConnection) -> Result<BTreeMap<(String, i32), i64>, StoreError> {
+    let rows: Vec<(String, i32, i64)> = sqlx::query_as(
+        "SELECT topic, partition, min(\"offset\") FROM messaging.dead_letter WHERE state = 'parked' GROUP BY 1, 2",
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(StoreError::doing("load the first parked records"))?;
+    Ok(rows.into_iter().map(|(topic, partition, first)| ((topic, partition), first)).collect())
+}
+
 /// Which of these keys have events that are not in the log yet.
 pub async fn unsent(connection: &mut PgConnection, keys: &[&str]) -> Result<BTreeSet<String>, StoreError> {
     let keys: Vec<String> =
@@ -66,6 +77,24 @@ pub async fn unsent(connection: &mut PgConnection, keys: &[&str]) -> Result<BTre
             .await
             .map_err(StoreError::doing("look for unsent events"))?;
     Ok(keys.into_iter().collect())
+}
+
+/// The events that are not in the log yet.
+pub async fn unsent_ids(connection: &mut PgConnection) -> Result<Vec<i64>, StoreError> {
+    sqlx::query_scalar("SELECT id FROM messaging.outbox")
+        .fetch_all(connection)
+        .await
+        .map_err(StoreError::doing("list unsent events"))
+}
+
+/// How many of them still are not. A row leaves when the broker has its event.
+pub async fn still_unsent(connection: &mut PgConnection, ids: &[i64]) -> Result<usize, StoreError> {
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM messaging.outbox WHERE id = ANY($1)")
+        .bind(ids)
+        .fetch_one(connection)
+        .await
+        .map_err(StoreError::doing("look whether events were sent"))?;
+    Ok(usize::try_from(left).unwrap_or(usize::MAX))
 }
 
 /// How many events are not in the log yet.

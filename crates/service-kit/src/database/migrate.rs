@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
 use tokio::sync::watch as channel;
 
 use crate::problem::chain;
-use crate::{Importance, Lifecycle};
+use crate::{Lifecycle, Reporter};
 
 /// Pauses between two attempts.
 const RETRY_FIRST: Duration = Duration::from_millis(200);
@@ -39,35 +39,56 @@ pub enum MigrationError {
     },
 }
 
-/// Migrates in the background; tells through the channel when it is done.
+/// What is to be applied, and as whom.
+pub(super) struct Migrating {
+    options: PgConnectOptions,
+    granted_to: Option<String>,
+    migrators: Vec<&'static Migrator>,
+}
+
+impl Migrating {
+    /// By `admin` for the running role, or by that itself.
+    pub(super) fn new(
+        running: PgConnectOptions,
+        admin: Option<PgConnectOptions>,
+        migrators: Vec<&'static Migrator>,
+    ) -> Self {
+        let granted_to = admin.as_ref().map(|_| running.get_username().to_owned());
+        Self { options: admin.unwrap_or(running), granted_to, migrators }
+    }
+
+    /// Tries until it is done.
+    async fn done(&self, reporter: &Reporter) {
+        let mut pause = RETRY_FIRST;
+        while let Err(error) = migrate(&self.options, self.granted_to.as_deref(), &self.migrators).await {
+            let error = chain(&error);
+            tracing::debug!(error, "migrations are not applied, trying again");
+            reporter.down(error);
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RETRY_MAX);
+        }
+    }
+}
+
+/// Migrates in the background where that is wanted, then waits until the service `may_begin`; tells through the channel.
 pub(super) fn spawn(
     lifecycle: &Lifecycle,
-    wanted: bool,
-    running: PgConnectOptions,
-    admin: Option<PgConnectOptions>,
-    migrators: Vec<&'static Migrator>,
+    wanted: Option<Migrating>,
+    reporter: Reporter,
+    may_begin: impl Future<Output = ()> + Send + 'static,
 ) -> channel::Receiver<bool> {
-    let (done, migrated) = channel::channel(!wanted);
-    let reporter = lifecycle.health().dependency("migrations", Importance::Critical);
-    if !wanted {
-        reporter.ok();
-        return migrated;
-    }
-    let shutdown = lifecycle.shutdown().clone();
+    let (done, migrated) = channel::channel(false);
+    let (shutdown, health) = (lifecycle.shutdown().clone(), lifecycle.health().clone());
+    health.set_begun(false);
     lifecycle.spawn("migrations", async move {
-        let mut pause = RETRY_FIRST;
-        let granted_to = admin.as_ref().map(|_| running.get_username().to_owned());
-        let options = admin.unwrap_or(running);
         let attempts = async {
-            while let Err(error) = migrate(&options, granted_to.as_deref(), &migrators).await {
-                let error = chain(&error);
-                tracing::debug!(error, "migrations are not applied, trying again");
-                reporter.down(error);
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(RETRY_MAX);
+            if let Some(migrating) = wanted {
+                migrating.done(&reporter).await;
             }
+            may_begin.await;
         };
         if shutdown.run_until_cancelled(attempts).await.is_some() {
+            health.set_begun(true);
             reporter.ok();
             done.send_replace(true);
         }
@@ -91,6 +112,7 @@ pub async fn migrate(
         .await
         .map_err(MigrationError::Lock)?;
     for migrator in migrators {
+        let migrator = before_newer_ones(migrator);
         // `run` takes any `Acquire`, which the compiler cannot prove to be `Send` here; this is what it calls.
         migrator.run_direct(None, &mut connection, false).await.map_err(MigrationError::Apply)?;
     }
@@ -100,6 +122,19 @@ pub async fn migrate(
     // The lock goes with the connection.
     let _closed = connection.close().await;
     Ok(())
+}
+
+/// A newer release may have migrated further already: in a rollout both run on the same tables, and this one may start again
+/// meanwhile. What it added does not disturb this one (docs/migrations.md); what both know must be the same, as ever.
+fn before_newer_ones(migrator: &Migrator) -> Migrator {
+    Migrator {
+        migrations: migrator.migrations.to_vec().into(),
+        ignore_missing: true,
+        locking: migrator.locking,
+        no_tx: migrator.no_tx,
+        table_name: migrator.table_name.clone(),
+        create_schemas: migrator.create_schemas.clone(),
+    }
 }
 
 async fn grant(connection: &mut PgConnection, role: &str) -> Result<(), MigrationError> {

@@ -13,8 +13,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::watch as channel;
 
-use crate::Lifecycle;
 use crate::config::DatabaseArgs;
+use crate::{Importance, Lifecycle, Reporter};
 
 pub use errors::is_outage;
 pub use migrate::{MigrationError, migrate};
@@ -69,6 +69,17 @@ impl Database {
         lifecycle: &Lifecycle,
         migrators: Vec<&'static Migrator>,
     ) -> Result<Self, DatabaseError> {
+        Self::open_when(args, lifecycle, migrators, |_, _| std::future::ready(()))
+    }
+
+    /// The same for a service that may not begin on any database: what `may_begin` returns is waited for once the tables are
+    /// there. Until it ends loops wait, what may write is answered 503, and `migrations` in `/readyz` is as it reports.
+    pub fn open_when<W: Future<Output = ()> + Send + 'static>(
+        args: &DatabaseArgs,
+        lifecycle: &Lifecycle,
+        migrators: Vec<&'static Migrator>,
+        may_begin: impl FnOnce(PgPool, Reporter) -> W,
+    ) -> Result<Self, DatabaseError> {
         let running =
             options(args.database_url.reveal(), "--database-url (DATABASE_URL)", lifecycle.service())?;
         let running = match &args.database_password_file {
@@ -82,7 +93,7 @@ impl Database {
             None => None,
         };
         watch::spawn(lifecycle, running.clone());
-        let migrated = migrate::spawn(lifecycle, args.migrate, running.clone(), admin, migrators);
+        let migrating = args.migrate.then(|| migrate::Migrating::new(running.clone(), admin, migrators));
         // All connections are made at once and kept: one that is made while a caller waits is given up with the wait, and on
         // a machine short of CPU, where proving the password takes longer than a caller waits, so would be the next.
         let running = bounded(running);
@@ -102,6 +113,9 @@ impl Database {
         let callers = kept("callers", args.database_pool_size - half, BUSY_ANSWERS_WITHIN);
         let loops = kept("loops", half, GIVEN_UP_ANSWERS_WITHIN);
         pools::spawn(lifecycle, [("callers", callers.clone()), ("loops", loops.clone())]);
+        let reporter = lifecycle.health().dependency("migrations", Importance::Critical);
+        let may_begin = may_begin(loops.clone(), reporter.clone());
+        let migrated = migrate::spawn(lifecycle, migrating, reporter, may_begin);
         Ok(Self { callers, loops, migrated })
     }
 
@@ -116,7 +130,7 @@ impl Database {
         &self.loops
     }
 
-    /// Waits until the migrations are applied; loops begin with it. For ever when the service stops before.
+    /// Waits until the migrations are applied and the service may begin; loops begin with it. For ever when the service stops before.
     pub async fn migrated(&self) {
         if self.migrated.clone().wait_for(|done| *done).await.is_err() {
             std::future::pending::<()>().await;

@@ -15,7 +15,7 @@ use futures::{FutureExt as _, StreamExt as _};
 
 use crate::extract::{BODY_BYTES_MAX, pairs, too_large};
 use crate::problem::{self, MEDIA_TYPE, RETRY_AFTER};
-use crate::{FieldError, Problem};
+use crate::{FieldError, Health, Problem};
 
 /// How long a caller may take to send its body.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
@@ -41,6 +41,15 @@ pub(super) async fn answer_in_time(
         Ok(response) => response,
         Err(_) => Problem::unavailable(RETRY_AFTER, "no answer in time; try again").into_response(),
     }
+}
+
+/// 503 for what may change something while the service has not begun on its database: that may not be there, or be lost.
+pub(super) async fn has_begun(State(health): State<Health>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() || health.has_begun() {
+        return next.run(request).await;
+    }
+    let detail = "this service has not begun on its database yet; /readyz says why";
+    Problem::unavailable(RETRY_AFTER, detail).into_response()
 }
 
 /// The query parameters of each operation, by method and route.

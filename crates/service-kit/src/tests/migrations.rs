@@ -168,6 +168,24 @@ async fn a_changed_migration_is_refused_and_told() {
     own.drop_all().await;
 }
 
+#[tokio::test]
+async fn a_release_starts_on_tables_that_a_newer_one_has_extended() {
+    let own = Own::make(true).await;
+    let expanded = "ALTER TABLE orders ADD COLUMN channel text";
+    let both = vec![migration(1, shop().migrations[0].sql.as_str()), migration(2, expanded)];
+    let newer: &Migrator = Box::leak(Box::new(Migrator::with_migrations(both)));
+    let (new, with_channel) = opened(&own.args(false), vec![newer]).await;
+    let (old, database) = opened(&own.args(false), vec![shop()]).await;
+    assert_eq!(post_order(&old, &database).await.text, "placed");
+    until(old.health(), |report| report.status == Readiness::Ready).await;
+    let placed = "SELECT count(*) FROM orders WHERE channel IS NULL";
+    let placed: i64 = sqlx::query_scalar(placed).fetch_one(with_channel.callers()).await.unwrap();
+    assert_eq!(placed, 1);
+    stop(new).await;
+    stop(old).await;
+    own.drop_all().await;
+}
+
 async fn place(State(pool): State<PgPool>) -> Result<&'static str, Problem> {
     sqlx::query("INSERT INTO orders (note) VALUES ('a')").execute(&pool).await?;
     Ok("placed")
@@ -200,6 +218,31 @@ async fn without_its_tables_a_service_answers_503() {
     let (lifecycle, database) =
         opened(&DatabaseArgs { migrate: false, ..own.args(false) }, vec![shop()]).await;
     post_order(&lifecycle, &database).await.problem(503, "unavailable");
+    stop(lifecycle).await;
+    own.drop_all().await;
+}
+
+#[tokio::test]
+async fn a_service_that_may_not_begin_says_why_writes_nothing_and_begins_when_it_may() {
+    let own = Own::make(true).await;
+    let lifecycle = Lifecycle::new("kit", CancellationToken::new());
+    let (allow, allowed) = tokio::sync::oneshot::channel::<()>();
+    let may_begin = |_, reporter: crate::Reporter| async move {
+        reporter.down("not on this database");
+        let _ = allowed.await;
+    };
+    let args = own.args(false);
+    let database = Database::open_when(&args, &lifecycle, vec![shop()], may_begin).unwrap();
+    until(lifecycle.health(), |report| {
+        report.status == Readiness::Unavailable
+            && report.dependencies["migrations"].detail.as_deref() == Some("not on this database")
+    })
+    .await;
+    post_order(&lifecycle, &database).await.problem(503, "unavailable");
+    assert!(tokio::time::timeout(Duration::ZERO, database.migrated()).await.is_err(), "loops wait");
+    allow.send(()).unwrap();
+    tokio::time::timeout(PATIENCE, database.migrated()).await.unwrap();
+    assert_eq!(post_order(&lifecycle, &database).await.text, "placed");
     stop(lifecycle).await;
     own.drop_all().await;
 }

@@ -10,13 +10,16 @@ mod table;
 use std::io::Write as _;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
+use messaging::Settings;
 use tokio::time::Instant;
 
 use crate::client::Client;
+use crate::order;
 use crate::programs::Program;
 
 pub use log::LogArgs;
+use scenes::Scene;
 pub use story::Story;
 
 /// Whoever runs the programs of the store, and can stop and start them while the day is played.
@@ -54,6 +57,7 @@ pub async fn play<C: Control>(
         Ok(played) => table::check(client, &played.scenes).await,
         Err(_) => Ok(Vec::new()),
     };
+    let log = story.log().cloned();
     if story.end().await {
         progress(
             "the log that was followed has nothing of this day: are KAFKA_BOOTSTRAP and TOPIC_PREFIX those of the store?",
@@ -64,6 +68,9 @@ pub async fn play<C: Control>(
     let broken = rules::broken(client, &played).await?;
     for violation in &broken {
         print(&format!("{violation}\n"))?;
+    }
+    if let Some(log) = &log {
+        retell(log, client, &played.scenes).await?;
     }
     let failed = rows.iter().filter(|row| !row.passed()).count();
     let left_out = match played.left_out {
@@ -79,6 +86,17 @@ pub async fn play<C: Control>(
         bail!("{} invariants of the business are broken", broken.len());
     }
     Ok(())
+}
+
+/// One order of the day, as `storectl order` tells it: the one that took the longest way.
+async fn retell(log: &Settings, client: &Client, scenes: &[Scene]) -> anyhow::Result<()> {
+    let Some(scene) = scenes.iter().find(|scene| scene.name == scenes::CHANGED_MIND) else { return Ok(()) };
+    let (id, mut told) = (scene.order.parse()?, Vec::new());
+    let found = order::retold(log, client, id, &mut told).await?;
+    ensure!(found, "the log that was followed has nothing of the order {id}");
+    print(&format!("\nThe whole story of one order, by `storectl order {id}`:\n"))?;
+    print(&String::from_utf8_lossy(&told))?;
+    print("\n")
 }
 
 /// The day at a store that others run. Waits at most `within` for it.

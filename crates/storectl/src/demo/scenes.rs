@@ -57,6 +57,8 @@ const fn refused(reason: &'static str, stock: &'static str) -> Expected {
         ledger: &[&[], &["authorize", "void"]],
     }
 }
+/// The scene of an order that is confirmed, paid, sold, and then undone again.
+pub const CHANGED_MIND: &str = "changed mind";
 /// Long enough for a store that has other things to do.
 const SETTLED_WITHIN: Duration = Duration::from_mins(1);
 
@@ -216,9 +218,9 @@ impl Day<'_> {
             ledger: &[&["authorize", "capture", "refund"]],
             ..refused("customer_request", "released")
         };
-        let order = self.order("changed mind", &[("lamp", 1)], "tok_ok", expected).await?;
+        let order = self.order(CHANGED_MIND, &[("lamp", 1)], "tok_ok", expected).await?;
         self.client.cancel(&order).await?;
-        self.settles(&order, "changed mind").await.map(drop)
+        self.settles(&order, CHANGED_MIND).await.map(drop)
     }
 
     async fn last_item(&mut self) -> anyhow::Result<()> {

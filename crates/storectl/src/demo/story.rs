@@ -18,6 +18,7 @@ use crate::client::Placed;
 pub struct Story {
     cast: Arc<Mutex<Cast>>,
     task: Option<JoinHandle<()>>,
+    log: Option<Settings>,
 }
 
 /// Who plays in the story: a store may have other things to do than ours.
@@ -49,12 +50,17 @@ impl Story {
                 let _ = told.map(|line| super::print(&line));
             }
         });
-        Ok(Self { cast, task: Some(task) })
+        Ok(Self { cast, task: Some(task), log: Some(settings.clone()) })
     }
 
     /// Without a log: what [`Self::hear`] is told.
     pub fn untold() -> Self {
-        Self { cast: Arc::default(), task: None }
+        Self { cast: Arc::default(), task: None, log: None }
+    }
+
+    /// The log it follows.
+    pub(super) fn log(&self) -> Option<&Settings> {
+        self.log.as_ref()
     }
 
     /// Says a sentence between the events, once those of the last scene have been told: the log may come a moment later.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use events::{Event, topics};
 use kernel::{EventId, OrderId, Timestamp};
+use messaging::Settings;
 use messaging::dead_letters::Filter;
 use messaging::trail::{Enough, Trail, Wanted, trail};
 use reqwest::{Method, StatusCode};
@@ -42,20 +43,41 @@ pub async fn up(args: &OrderArgs) -> anyhow::Result<Option<Story>> {
         "no schema registry answers: start it, or say where it is by --registry-url (REGISTRY_URL)",
     )?;
     let client = Client::new(args.store.urls())?;
-    let id = args.order_id;
-    let (said, mails) = tokio::join!(changes(&client, id), ended_mails(&client, id));
+    let bounds = Bounds { until: args.until, everywhere: args.everywhere };
+    let Some(mut story) = within(&settings, &client, args.order_id, bounds).await? else { return Ok(None) };
+    let filter = Filter { key: Some(args.order_id.to_string()), settled: true, ..Filter::default() };
+    story.parked = parked(&args.databases, &filter).await?.into_iter().map(|(_, one)| one).collect();
+    Ok(Some(story))
+}
+
+/// How much of the log is read: unless told otherwise, to the end of the story.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bounds {
+    /// Not beyond.
+    pub until: Option<Timestamp>,
+    /// Every partition, whole.
+    pub everywhere: bool,
+}
+
+/// Without what is parked of it. `None`: there is no such order.
+pub async fn within(
+    settings: &Settings,
+    client: &Client,
+    id: OrderId,
+    Bounds { until, everywhere }: Bounds,
+) -> anyhow::Result<Option<Story>> {
+    let (said, mails) = tokio::join!(changes(client, id), ended_mails(client, id));
     let mut notes = Vec::new();
-    let enough =
-        if args.everywhere || args.until.is_some() { None } else { enough(&said, mails, &mut notes) };
+    let enough = if everywhere || until.is_some() { None } else { enough(&said, mails, &mut notes) };
     let wanted = Wanted {
-        topics: if args.everywhere { topics::ALL.to_vec() } else { TOPICS.to_vec() },
+        topics: if everywhere { topics::ALL.to_vec() } else { TOPICS.to_vec() },
         key: id.to_string(),
-        from: if args.everywhere { None } else { begin(id, &mut notes) },
-        until: args.until,
-        everywhere: args.everywhere,
+        from: if everywhere { None } else { begin(id, &mut notes) },
+        until,
+        everywhere,
         enough,
     };
-    let found = trail::<Event>(&settings, wanted).await.with_context(|| {
+    let found = trail::<Event>(settings, wanted).await.with_context(|| {
         format!(
             "the log at {} cannot be read: start Kafka, or say where it is by --kafka-bootstrap (KAFKA_BOOTSTRAP); other stores have a --topic-prefix (TOPIC_PREFIX)",
             settings.kafka_bootstrap
@@ -68,8 +90,6 @@ pub async fn up(args: &OrderArgs) -> anyhow::Result<Option<Story>> {
     }
     notes.extend(missing(&story, &said));
     story.notes = notes;
-    let filter = Filter { key: Some(id.to_string()), settled: true, ..Filter::default() };
-    story.parked = parked(&args.databases, &filter).await?.into_iter().map(|(_, one)| one).collect();
     Ok(Some(story))
 }
 

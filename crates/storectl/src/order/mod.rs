@@ -16,7 +16,9 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use kernel::{OrderId, Timestamp};
+use messaging::Settings;
 
+use crate::client::Client;
 use crate::dead_letters::DatabaseArgs;
 use crate::demo::LogArgs;
 use crate::programs::StoreArgs;
@@ -80,6 +82,20 @@ pub async fn run(args: OrderArgs, out: &mut impl Write) -> anyhow::Result<ExitCo
     };
     answer(&args, &story, out)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Tells the story of an order as `storectl order` does, of all that is in the log; false: there is no such order.
+pub(crate) async fn retold(
+    settings: &Settings,
+    client: &Client,
+    id: OrderId,
+    out: &mut impl Write,
+) -> anyhow::Result<bool> {
+    let Some(story) = look::within(settings, client, id, look::Bounds::default()).await? else {
+        return Ok(false);
+    };
+    tell::story(&story, out)?;
+    Ok(true)
 }
 
 fn answer(args: &OrderArgs, story: &Story, out: &mut impl Write) -> anyhow::Result<()> {

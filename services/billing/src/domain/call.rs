@@ -199,3 +199,31 @@ impl Answer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn an_operation_is_known_by_its_name_and_happens_once_an_order_by_its_key() {
+        let order_id = OrderId(Uuid::from_u128(7));
+        for (operation, name) in [
+            (Operation::Authorize, "authorize"),
+            (Operation::Capture, "capture"),
+            (Operation::Void, "void"),
+            (Operation::Refund, "refund"),
+        ] {
+            assert_eq!(name.parse(), Ok(operation));
+            assert_eq!(operation.to_string(), name);
+            assert_eq!(operation.idempotency_key(order_id), format!("{order_id}:{name}"));
+        }
+        assert_eq!("charge".parse::<Operation>(), Err(BadOperation("charge".to_owned())));
+    }
+
+    #[test]
+    fn a_reference_is_kept_as_the_gateway_said_it() {
+        assert_eq!(Reference::parse("ch_17").unwrap().as_str(), "ch_17");
+    }
+}

@@ -261,3 +261,27 @@ fn call(call: Call) -> Decision {
 fn remembered() -> Decision {
     Decision::Changed { events: Vec::new(), calls: Vec::new() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::Reason;
+
+    #[test]
+    fn reasons_are_counted_apart() {
+        let reasons = [
+            Reason::BeingAuthorized,
+            Reason::CancelledBeforeCreated,
+            Reason::AuthorizationAnswered,
+            Reason::BeingCaptured,
+            Reason::CaptureAnswered,
+            Reason::OrderCancelled,
+            Reason::WasDeclined,
+            Reason::BeingUndone,
+            Reason::AlreadyUndone,
+            Reason::NotAskedFor,
+        ];
+        assert_eq!(reasons.map(Reason::name).into_iter().collect::<BTreeSet<_>>().len(), reasons.len());
+    }
+}

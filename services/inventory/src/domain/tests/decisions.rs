@@ -1,5 +1,7 @@
 //! Every state of an order's stock meets every event.
 
+use std::collections::BTreeSet;
+
 use events::{ReleasedFrom, Shortage, StockLine};
 
 use super::*;
@@ -197,4 +199,35 @@ fn a_product_listed_again_as_it_is_changes_nothing() {
     for (name, amount) in [("Green tea", 5), ("Tea", 6)] {
         assert!(matches!(decide(Some(&product), name, amount), Decision::Changed(_)));
     }
+}
+
+#[test]
+fn what_is_loaded_for_an_event_is_what_its_order_names() {
+    for event in [created(order(1), WANTED), confirmed(order(1), WANTED), cancelled(order(1), WANTED)] {
+        assert_eq!(Input::of(&event).unwrap().lines(), lines(WANTED));
+    }
+}
+
+#[test]
+fn an_order_counts_its_own_events() {
+    let mut warehouse = reserved();
+    assert_eq!([order(1), order(1), order(2)].map(|id| warehouse.sequence_mut(id).advance()), [1, 2, 1]);
+}
+
+#[test]
+fn words_are_told_apart() {
+    let reasons = [
+        Reason::Repeated,
+        Reason::AlreadyAnswered,
+        Reason::RejectedBefore,
+        Reason::ReleasedBefore,
+        Reason::SameProduct,
+        Reason::SameReceipt,
+        Reason::NotConcerned,
+    ];
+    assert_eq!(reasons.map(Reason::as_str).into_iter().collect::<BTreeSet<_>>().len(), reasons.len());
+    let states = [Status::Pending, Status::Reserved, Status::Rejected, Status::Committed, Status::Released];
+    let words: BTreeSet<_> = states.iter().map(ToString::to_string).collect();
+    assert_eq!(words.len(), states.len());
+    assert_eq!(words, states.iter().map(|state| state.as_str().to_owned()).collect());
 }

@@ -1,0 +1,142 @@
+//! `storectl replay` is killed in the midst: nothing is set back, and nothing is emptied, until all of it is.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
+use system_tests::{Load, SOON, Shop};
+use testkit::until;
+use tokio::process::{Child, Command};
+
+use crate::books::Books;
+use crate::support::{analytics, balanced, database, leftovers};
+
+const SOME: usize = 24;
+/// What a replay does, in its order: after each of these it is killed.
+const STEPS: [&str; 4] = [
+    "DELETE ON messaging.inbox",
+    "UPDATE ON messaging.position",
+    "DELETE ON public.sales",
+    "INSERT ON messaging.replay_part",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_that_is_killed_has_changed_nothing_and_the_next_one_counts_the_same() {
+    let shop = Shop::open().await;
+    let _leftovers = leftovers(&shop);
+    Load::prepare(&shop).await;
+    let listener = all::listeners::start(shop.running(), analytics(), 0).await.unwrap();
+    let load = Load::start(&shop);
+    load.accepts(SOME).await;
+    load.stop().await.all_accepted();
+    shop.in_order().await;
+    let books = Books::of(&shop).await;
+    let listed = balanced(&listener.url(), &books).await;
+    listener.stop().await;
+
+    let before = kept(&shop).await;
+    for step in STEPS {
+        stand_at(&shop, step).await;
+        let mut replay = start(&shop);
+        let stands = stands(&shop).await;
+        replay.kill().await.unwrap();
+        end(&shop, stands).await;
+        assert_eq!(kept(&shop).await, before, "killed behind {step}");
+    }
+    let done = start(&shop).wait_with_output().await.unwrap();
+    assert!(done.status.success(), "{done:?}");
+    assert_ne!(kept(&shop).await, before, "it is set back now");
+    let listener = all::listeners::start(shop.running(), analytics(), 0).await.unwrap();
+    assert_eq!(balanced(&listener.url(), &books).await, listed, "it counts the same when it hears it again");
+    listener.stop().await;
+    shop.close().await;
+}
+
+/// From now on a statement like this sleeps once it is done. No lock would do: whoever else is connected is in the way of a replay.
+async fn stand_at(shop: &Shop, step: &str) {
+    let statements = format!(
+        "CREATE OR REPLACE FUNCTION stand() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN PERFORM pg_sleep(600); RETURN NULL; END $$;
+         CREATE TRIGGER stand AFTER {step} FOR EACH STATEMENT EXECUTE FUNCTION stand();"
+    );
+    let mut listening = connect(shop).await;
+    sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut listening).await.unwrap();
+    listening.close().await.unwrap();
+}
+
+/// `storectl replay`, as an operator runs it.
+fn start(shop: &Shop) -> Child {
+    let (settings, plan) = (shop.running().settings(), shop.running().plan());
+    Command::new(system_tests::torture::programs().unwrap().join("storectl"))
+        .args(["replay", "--to-group", "analytics", "--from", "beginning", "--by", "ada", "--why", "a test"])
+        .env("KAFKA_BOOTSTRAP", &settings.kafka_bootstrap)
+        .env("REGISTRY_URL", &settings.registry_url)
+        .env("TOPIC_PREFIX", &settings.topic_prefix)
+        .env("DATABASE_URL", &plan.endpoints.postgres_admin_url)
+        .env("DATABASE_PREFIX", &plan.database_prefix)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
+}
+
+/// Waits until it sleeps; the process of the server that works for it. Asked from elsewhere, so as not to be in the way.
+async fn stands(shop: &Shop) -> i32 {
+    let admin = pool(shop).await;
+    until("the replay stands", SOON, async || {
+        let sleeps = "SELECT pid FROM pg_stat_activity WHERE datname = $1 AND wait_event = 'PgSleep'";
+        let sleeps: Option<i32> =
+            sqlx::query_scalar(sleeps).bind(database(shop)).fetch_optional(&admin).await.unwrap();
+        sleeps.ok_or("not yet")
+    })
+    .await
+}
+
+/// The server notices that nobody is there any more, as it would at the end of the statement; nobody stands there again.
+async fn end(shop: &Shop, pid: i32) {
+    let admin = pool(shop).await;
+    sqlx::query("SELECT pg_terminate_backend($1)").bind(pid).execute(&admin).await.unwrap();
+    until("its transaction is over", SOON, async || {
+        let there = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1";
+        let there: i64 = sqlx::query_scalar(there).bind(pid).fetch_one(&admin).await.unwrap();
+        if there == 0 { Ok(()) } else { Err("still there") }
+    })
+    .await;
+    let mut listening = connect(shop).await;
+    sqlx::raw_sql("DROP FUNCTION stand() CASCADE").execute(&mut listening).await.unwrap();
+    listening.close().await.unwrap();
+}
+
+/// Everything in its database that a replay touches.
+async fn kept(shop: &Shop) -> Vec<Value> {
+    let mut listening = connect(shop).await;
+    let mut kept = Vec::new();
+    for table in [
+        "messaging.position",
+        "messaging.inbox",
+        "messaging.replay",
+        "messaging.replay_part",
+        "order_facts",
+        "sales",
+        "conversion",
+    ] {
+        let query = format!(
+            "SELECT jsonb_build_object('{table}', coalesce(jsonb_agg(to_jsonb(t) ORDER BY t::text), '[]')) FROM {table} AS t"
+        );
+        kept.push(sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&mut listening).await.unwrap());
+    }
+    listening.close().await.unwrap();
+    kept
+}
+
+async fn pool(shop: &Shop) -> PgPool {
+    PgPool::connect(&shop.running().plan().endpoints.postgres_admin_url).await.unwrap()
+}
+
+/// Into the database of the listener.
+async fn connect(shop: &Shop) -> PgConnection {
+    let admin = &shop.running().plan().endpoints.postgres_admin_url;
+    let server = admin.rsplit_once('/').unwrap().0;
+    PgConnection::connect(&format!("{server}/{}", database(shop))).await.unwrap()
+}
