@@ -44,8 +44,12 @@ pub(super) async fn answer_in_time(
 }
 
 /// 503 for what may change something while the service has not begun on its database: that may not be there, or be lost.
-pub(super) async fn has_begun(State(health): State<Health>, request: Request, next: Next) -> Response {
-    if request.method().is_safe() || health.has_begun() {
+pub(super) async fn has_begun(
+    State((health, known)): State<(Health, Arc<Parameters>)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if request.method().is_safe() || health.has_begun() || operation(&known, &request).is_none() {
         return next.run(request).await;
     }
     let detail = "this service has not begun on its database yet; /readyz says why";
@@ -70,12 +74,7 @@ pub(super) async fn known_parameters(
 
 fn unknown_parameter(known: &Parameters, request: &Request) -> Option<Problem> {
     let query = request.uri().query()?;
-    let method = match super::observe::known(request.method()) {
-        "HEAD" => "GET",
-        method => method,
-    };
-    let route = request.extensions().get::<MatchedPath>()?.as_str().to_owned();
-    let known = known.get(&(method, route))?;
+    let known = operation(known, request)?;
     let (name, _) = pairs(query).into_iter().find(|(name, _)| !known.contains(name))?;
     let names: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
     let others = if names.is_empty() {
@@ -85,6 +84,16 @@ fn unknown_parameter(known: &Parameters, request: &Request) -> Option<Problem> {
     };
     let detail = format!("unknown parameter, {others}");
     Some(Problem::bad_query(FieldError::new(format!("/{name}"), detail)))
+}
+
+/// The query parameters of the operation that is asked for, where there is one.
+fn operation<'a>(known: &'a Parameters, request: &Request) -> Option<&'a BTreeSet<String>> {
+    let method = match super::observe::known(request.method()) {
+        "HEAD" => "GET",
+        method => method,
+    };
+    let route = request.extensions().get::<MatchedPath>()?.as_str().to_owned();
+    known.get(&(method, route))
 }
 
 /// 500 for a panic in a handler; the panic hook has logged it.

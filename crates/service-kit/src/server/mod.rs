@@ -88,7 +88,10 @@ impl App {
             .merge(common::routes(&self.lifecycle, document))
             .merge(docs::routes(&self.api))
             .fallback(common::no_such_route)
-            .layer(middleware::from_fn_with_state(self.lifecycle.health().clone(), guard::has_begun))
+            .layer(middleware::from_fn_with_state(
+                (self.lifecycle.health().clone(), parameters.clone()),
+                guard::has_begun,
+            ))
             .layer(middleware::from_fn(guard::catch_panic))
             .layer(middleware::from_fn_with_state(limits, guard::answer_in_time))
             .layer(middleware::from_fn_with_state(parameters, guard::known_parameters))
