@@ -4,11 +4,12 @@
 //! loop ended, or the service is stopping. Everything else that is wrong is `degraded` in a 200.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use serde::Serialize;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Whether callers can be served without a dependency.
@@ -72,7 +73,8 @@ const UNSEEN: &str = "not seen yet";
 pub struct Health {
     service: &'static str,
     dependencies: Arc<RwLock<BTreeMap<&'static str, DependencyHealth>>>,
-    waits: Arc<AtomicBool>,
+    /// `true` until it has begun.
+    waits: watch::Sender<bool>,
     shutdown: CancellationToken,
 }
 
@@ -87,7 +89,7 @@ pub struct Reporter {
 impl Health {
     /// Without dependencies yet; unavailable once `shutdown` is cancelled.
     pub fn new(service: &'static str, shutdown: CancellationToken) -> Self {
-        Self { service, dependencies: Arc::default(), waits: Arc::default(), shutdown }
+        Self { service, dependencies: Arc::default(), waits: watch::Sender::default(), shutdown }
     }
 
     /// Adds a dependency; it counts as failing until its reporter says otherwise.
@@ -111,14 +113,16 @@ impl Health {
         HealthReport { status, dependencies }
     }
 
-    /// Whether the service may write. Where it has a database, not before it has begun on that.
-    pub(crate) fn has_begun(&self) -> bool {
-        !self.waits.load(Ordering::Acquire)
+    /// Whether the service may write, or may within `patience`. Where it has a database, not before it has begun on that.
+    pub(crate) async fn begins_within(&self, patience: Duration) -> bool {
+        let mut waits = self.waits.subscribe();
+        let begun = waits.wait_for(|waits| !waits);
+        tokio::time::timeout(patience, begun).await.is_ok_and(|begun| begun.is_ok())
     }
 
     /// From here on nothing may be written, until it has begun.
     pub(crate) fn set_begun(&self, begun: bool) {
-        self.waits.store(!begun, Ordering::Release);
+        self.waits.send_replace(!begun);
     }
 
     /// The service.

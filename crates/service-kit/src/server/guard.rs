@@ -19,6 +19,8 @@ use crate::{FieldError, Health, Problem};
 
 /// How long a caller may take to send its body.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
+/// A service that was just started has looked at its tables by then: nobody who calls it meanwhile is turned away.
+const BEGINS_WITHIN: Duration = Duration::from_secs(1);
 /// How much of a body that is too large is read on, so that its sender gets to read the answer.
 const DISCARD_BYTES_MAX: usize = 1024 * 1024;
 
@@ -49,7 +51,10 @@ pub(super) async fn has_begun(
     request: Request,
     next: Next,
 ) -> Response {
-    if request.method().is_safe() || health.has_begun() || operation(&known, &request).is_none() {
+    if request.method().is_safe()
+        || is_no_method(&known, &request)
+        || health.begins_within(BEGINS_WITHIN).await
+    {
         return next.run(request).await;
     }
     let detail = "this service has not begun on its database yet; /readyz says why";
@@ -84,6 +89,13 @@ fn unknown_parameter(known: &Parameters, request: &Request) -> Option<Problem> {
     };
     let detail = format!("unknown parameter, {others}");
     Some(Problem::bad_query(FieldError::new(format!("/{name}"), detail)))
+}
+
+/// Whether the route is documented and the method is not: it is answered 405, and changes nothing.
+fn is_no_method(known: &Parameters, request: &Request) -> bool {
+    let Some(route) = request.extensions().get::<MatchedPath>() else { return false };
+    let documented = known.keys().any(|(_, known)| known == route.as_str());
+    documented && operation(known, request).is_none()
 }
 
 /// The query parameters of the operation that is asked for, where there is one.
