@@ -136,7 +136,7 @@ bench: setup ## Measure a store of its own and write bench.json; ARGS="…" goes
 	cargo build --release --workspace --bins
 	"$(RELEASED)/loadgen" $(ARGS)
 
-bench-log: setup ## Rebuild, audit and story at a log of a million events, made for it; writes bench-log.json; ARGS="…" goes to bench-log
+bench-log: setup ## Rebuild, audit, checkpoint and story at a log of a million events, made for it; writes bench-log.json; ARGS="…" goes to bench-log
 	cargo build --release --workspace --bins
 	"$(RELEASED)/bench-log" $(ARGS)
 

@@ -4,12 +4,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::PgConnection;
 use tokio::time::Instant;
 
 use crate::bench::{Bench, ONE_LINE};
-use crate::store::{DATABASE_PREFIX, Store, unsent};
+use crate::store::{Store, unsent};
 
 const SERVICES: [&str; 4] = ["inventory", "billing", "email", "order"];
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -60,7 +59,7 @@ async fn at(store: &mut Store, rate: u32, length: Duration) -> anyhow::Result<St
         });
         tokio::time::sleep(BEFORE_THE_KILL / 2).await;
         store.kill(name)?;
-        let left = look(&mut connect(store, name).await?).await?;
+        let left = look(&mut store.connect(name).await?).await?;
         driving.await?;
         let began = Instant::now();
         store.restart(name).await?;
@@ -87,7 +86,7 @@ fn of(values: impl Iterator<Item = i64>) -> String {
 }
 
 async fn watch(store: &Store, name: &'static str, length: Duration) -> anyhow::Result<Vec<Unsent>> {
-    let (mut connection, began) = (connect(store, name).await?, Instant::now());
+    let (mut connection, began) = (store.connect(name).await?, Instant::now());
     let mut seen = Vec::new();
     while began.elapsed() < length {
         seen.push(look(&mut connection).await?);
@@ -97,7 +96,7 @@ async fn watch(store: &Store, name: &'static str, length: Duration) -> anyhow::R
 }
 
 async fn sent(store: &Store, name: &'static str) -> anyhow::Result<()> {
-    let (mut connection, began) = (connect(store, name).await?, Instant::now());
+    let (mut connection, began) = (store.connect(name).await?, Instant::now());
     while look(&mut connection).await?.events > 0 {
         anyhow::ensure!(began.elapsed() < SENT_WITHIN, "{name} has unsent events after {SENT_WITHIN:?}");
         tokio::time::sleep(LOOK_EVERY).await;
@@ -108,11 +107,4 @@ async fn sent(store: &Store, name: &'static str) -> anyhow::Result<()> {
 async fn look(connection: &mut PgConnection) -> anyhow::Result<Unsent> {
     let (events, age_ms) = unsent(connection).await?;
     Ok(Unsent { events, age_ms })
-}
-
-async fn connect(store: &Store, name: &str) -> anyhow::Result<PgConnection> {
-    let admin = store.endpoints()?.postgres_admin_url;
-    let server = admin.rsplit_once('/').map_or(admin.as_str(), |(server, _)| server);
-    let connection = PgConnection::connect(&format!("{server}/{DATABASE_PREFIX}{name}")).await;
-    connection.with_context(|| format!("cannot look into the database of {name}"))
 }

@@ -12,6 +12,10 @@ use crate::{Settings, StoreError};
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
+/// What a service says that takes nothing new meanwhile, where the log cannot be asked.
+pub const UNKNOWN: &str =
+    "the database is empty, and whether it was lost only the log can say: Kafka does not answer";
+
 /// Returns once `service` may begin: its database has something in it, or nothing was ever written to the topics of its `own`. Until
 /// then `tell` hears what is to be done; `None`: the log cannot be asked. An empty database might be lost then too, and waits as well.
 pub async fn until_it_may_begin(

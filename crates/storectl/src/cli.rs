@@ -1,7 +1,6 @@
 //! The command line.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -36,7 +35,7 @@ const COULD_NOT_LOOK: u8 = 2;
 enum Command {
     /// The Avro schemas of the events
     #[command(subcommand)]
-    Schemas(Schemas),
+    Schemas(schemas::cli::Command),
     /// The topics in Kafka
     #[command(subcommand)]
     Topics(Topics),
@@ -154,40 +153,6 @@ enum Command {
 }
 
 #[derive(Debug, Subcommand)]
-enum Schemas {
-    /// Check names, docs, examples, compatibility and golden bytes; needs no registry. Exits with 1 on a finding
-    Check {
-        /// Folder of the schemas
-        #[arg(long, default_value = "schemas")]
-        dir: PathBuf,
-    },
-    /// Make every new or changed schema a release: published/<topic>/<Record>/<n>.avsc and its golden bytes
-    Publish {
-        /// Folder of the schemas
-        #[arg(long, default_value = "schemas")]
-        dir: PathBuf,
-    },
-    /// List what the registry has of the schemas of this build: versions and ids. Exits with 2 when it does not answer
-    List {
-        /// Address of the schema registry's Confluent-compatible API
-        #[arg(long, env = "REGISTRY_URL")]
-        registry_url: String,
-    },
-    /// Say what the registry lacks of the schemas of this build. Exits with 1 when it lacks any, with 2 when it does not answer
-    Diff {
-        /// Address of the schema registry's Confluent-compatible API
-        #[arg(long, env = "REGISTRY_URL")]
-        registry_url: String,
-    },
-    /// Register the schemas of this build, one subject a record, and fix their compatibility at FULL_TRANSITIVE
-    Push {
-        /// Address of the schema registry's Confluent-compatible API
-        #[arg(long, env = "REGISTRY_URL")]
-        registry_url: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 enum Topics {
     /// Make the topics that are not there yet. Exits with 1 when one has another number of partitions
     Create {
@@ -207,20 +172,11 @@ enum Topics {
 /// Does what was asked; `out` gets the answer. `FAILURE`: it was done, and the answer is no.
 pub async fn run(cli: Cli, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     match cli.command {
-        Command::Schemas(Schemas::Check { dir }) => Ok(check_schemas(&dir, out)?),
-        Command::Schemas(Schemas::Publish { dir }) => Ok(publish(&dir, out)?),
-        Command::Schemas(Schemas::Push { registry_url }) => {
-            for schemas::Pushed { subject, id } in schemas::push(&registry_url).await? {
-                writeln!(out, "{subject} has the id {id}, FULL_TRANSITIVE")?;
-            }
-            Ok(ExitCode::SUCCESS)
+        // To publish and to push is not to look: their errors are failures like any.
+        Command::Schemas(command) if command.looks() => {
+            Ok(or_could_not_look(schemas::cli::run(command, out).await))
         }
-        Command::Schemas(Schemas::List { registry_url }) => {
-            Ok(or_could_not_look(list_schemas(&registry_url, out).await))
-        }
-        Command::Schemas(Schemas::Diff { registry_url }) => {
-            Ok(or_could_not_look(diff_schemas(&registry_url, out).await))
-        }
+        Command::Schemas(command) => schemas::cli::run(command, out).await,
         Command::Topics(Topics::Create { kafka_bootstrap, prefix, partitions }) => {
             create(&kafka_bootstrap, &prefix, partitions, out).await
         }
@@ -265,68 +221,6 @@ async fn look(store: &StoreArgs, depth: Depth, json: bool, out: &mut impl Write)
         report.tell(out)?;
     }
     Ok(if report.in_order() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn check_schemas(dir: &Path, out: &mut impl Write) -> io::Result<ExitCode> {
-    let schemas::Report { records, findings } = schemas::check(dir);
-    for finding in &findings {
-        writeln!(out, "{finding}")?;
-    }
-    if findings.is_empty() {
-        writeln!(out, "{records} schemas are in order")?;
-        Ok(ExitCode::SUCCESS)
-    } else {
-        writeln!(out, "{} findings in {records} schemas", findings.len())?;
-        Ok(ExitCode::FAILURE)
-    }
-}
-
-async fn list_schemas(registry_url: &str, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-    for subject in schemas::look(registry_url).await? {
-        let versions = if subject.versions.is_empty() {
-            "not registered".to_owned()
-        } else {
-            format!("versions {}", subject.told())
-        };
-        let ours = subject.ours.map_or_else(
-            || "this build's is not among them".to_owned(),
-            |schemas::Ours { version, id }| format!("this build writes {version}, id {id}"),
-        );
-        writeln!(out, "{}: {versions}; {ours}", subject.name)?;
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn diff_schemas(registry_url: &str, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-    let subjects = schemas::look(registry_url).await?;
-    let said: Vec<String> = subjects.iter().flat_map(schemas::Subject::differences).collect();
-    for sentence in &said {
-        writeln!(out, "{sentence}")?;
-    }
-    if said.is_empty() {
-        writeln!(out, "the registry has all {} schemas of this build", subjects.len())?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    Ok(ExitCode::FAILURE)
-}
-
-fn publish(dir: &Path, out: &mut impl Write) -> io::Result<ExitCode> {
-    match schemas::publish(dir) {
-        Ok(published) => {
-            for schemas::Published { record, version, file } in &published {
-                writeln!(out, "{record} {version}: wrote {}", file.display())?;
-            }
-            writeln!(out, "{} files written", published.len())?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(findings) => {
-            for finding in &findings {
-                writeln!(out, "{finding}")?;
-            }
-            writeln!(out, "nothing was published")?;
-            Ok(ExitCode::FAILURE)
-        }
-    }
 }
 
 async fn create(

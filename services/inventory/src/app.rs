@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use events::topics;
 use kernel::clock::SystemIds;
-use messaging::lost::until_it_may_begin;
+use messaging::lost::{UNKNOWN, until_it_may_begin};
 use messaging::{Part, Runtime, Status};
 use service_kit::{App, Database, Health, Importance, Lifecycle, Reporter, Running};
 use tokio_util::sync::CancellationToken;
@@ -35,7 +35,9 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     let migrators = vec![&messaging::migrations::MIGRATOR, &crate::MIGRATOR];
     let settings = config.messaging.clone();
     let database = Database::open_when(&config.database, &lifecycle, migrators, |pool, reporter| {
-        until_it_may_begin(pool, settings, SERVICE, WRITES, move |lost| reporter.report(lost))
+        // Callers want to write here: it is not ready before it may.
+        let tell = move |lost: Option<String>| reporter.down(lost.unwrap_or_else(|| UNKNOWN.to_owned()));
+        until_it_may_begin(pool, settings, SERVICE, WRITES, tell)
     })?;
     let runtime = Runtime::new(
         SERVICE,

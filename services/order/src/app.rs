@@ -5,7 +5,7 @@ use std::sync::Arc;
 use events::topics;
 use kernel::clock::SystemIds;
 use messaging::Runtime;
-use messaging::lost::until_it_may_begin;
+use messaging::lost::{UNKNOWN, until_it_may_begin};
 use service_kit::{App, Database, Lifecycle, Running};
 use tokio_util::sync::CancellationToken;
 
@@ -37,7 +37,9 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     let (service, settings) = (lifecycle.service(), config.messaging.clone());
     let migrators = vec![&messaging::migrations::MIGRATOR, &crate::MIGRATOR];
     let database = Database::open_when(&config.database, &lifecycle, migrators, |pool, reporter| {
-        until_it_may_begin(pool, settings, service, WRITES, move |lost| reporter.report(lost))
+        // Callers want to write here: it is not ready before it may.
+        let tell = move |lost: Option<String>| reporter.down(lost.unwrap_or_else(|| UNKNOWN.to_owned()));
+        until_it_may_begin(pool, settings, service, WRITES, tell)
     })?;
     let outage = Outage::default();
     let runtime = Runtime::new(

@@ -72,7 +72,7 @@ impl Making {
     }
 
     /// From here on it is one.
-    pub(crate) fn finish(self, manifest: &Manifest) -> Result<PathBuf, FoldError> {
+    pub(crate) fn finish(&self, manifest: &Manifest) -> Result<PathBuf, FoldError> {
         let mut file = self.file(MANIFEST)?;
         let text = serde_json::to_vec_pretty(manifest).map_err(io::Error::other);
         file.write(&text.map_err(failed("spell", &self.path))?)?;

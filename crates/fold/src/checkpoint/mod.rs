@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use kernel::Event as _;
 use messaging::log::{Extent, Log};
+use messaging::standing;
 use sqlx::{Connection as _, PgConnection};
 
 use self::folder::Making;
@@ -61,19 +62,13 @@ pub async fn create<P: Projection, S: Shelf<P>>(
             return Err(error.into());
         }
     };
-    let copied = copy(&projection, &shelf, &mut connection, log, &making, within, tell).await;
+    let created = copy(&projection, &shelf, &mut connection, log, &making, within, tell).await;
     // One that is only dropped would keep others out until the server has seen it.
     let _closed = connection.close().await;
-    match copied {
-        Ok(mut created) => {
-            created.path = making.finish(&created.manifest)?;
-            Ok(created)
-        }
-        Err(error) => {
-            making.abandon();
-            Err(error)
-        }
+    if created.is_err() {
+        making.abandon();
     }
+    created
 }
 
 async fn copy<P: Projection, S: Shelf<P>>(
@@ -100,16 +95,16 @@ async fn copy<P: Projection, S: Shelf<P>>(
     let mut files = Vec::new();
     for table in tables(projection, shelf) {
         let mut file = making.file(&format!("{}.copy", table.name))?;
-        let copied = snapshot.copy(&table, |bytes| file.write(bytes)).await?;
+        let columns = snapshot.copy(&table, |bytes| file.write(bytes)).await?;
         let (rows, bytes, sha256) = file.finish()?;
         let (file, table_name) = (format!("{}.copy", table.name), table.name.to_owned());
-        files.push(Piece { file, table: table_name, columns: copied.columns, rows, bytes, sha256 });
+        files.push(Piece { file, table: table_name, columns, rows, bytes, sha256 });
         tell(table.name);
     }
     snapshot.end().await?;
     let (open, begun) = (begun.elapsed(), Instant::now());
     loop {
-        let events = snapshot::still_unsent(connection, &unsent).await?;
+        let events = standing::still_unsent(connection, &unsent).await?;
         if events == 0 {
             break;
         }
@@ -118,6 +113,7 @@ async fn copy<P: Projection, S: Shelf<P>>(
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+    let relayed_within = begun.elapsed();
     let next = |extent: &Extent| {
         let read = handled.get(&(extent.topic.to_owned(), extent.partition)).copied();
         let next = if is_own(projection, extent.topic) { extent.end } else { read.unwrap_or(extent.low) };
@@ -133,8 +129,8 @@ async fn copy<P: Projection, S: Shelf<P>>(
         positions: facts.map(next).collect(),
         files,
     };
-    let (path, unsent, relayed_within) = (PathBuf::new(), unsent.len(), begun.elapsed());
-    Ok(Created { path, manifest, snapshot: open, relayed_within, unsent })
+    let path = making.finish(&manifest)?;
+    Ok(Created { path, manifest, snapshot: open, relayed_within, unsent: unsent.len() })
 }
 
 /// The newest that a fold can go on from, and why those before it cannot be.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures::TryStreamExt as _;
-use messaging::{StoreError, standing};
+use messaging::{StoreError, migrations, standing};
 use sqlx::migrate::Migrator;
 use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 
@@ -15,11 +15,6 @@ pub(crate) struct Snapshot<'a> {
     transaction: Transaction<'a, Postgres>,
 }
 
-/// What was copied of a table.
-pub(crate) struct Copied {
-    pub(crate) columns: Vec<String>,
-}
-
 /// Keeps a rebuild from swapping meanwhile: it would give up events that are waited for.
 pub(crate) async fn take(connection: &mut PgConnection, service: &'static str) -> Result<(), FoldError> {
     let taken: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock(hashtextextended('fold rebuild', 0))")
@@ -29,25 +24,20 @@ pub(crate) async fn take(connection: &mut PgConnection, service: &'static str) -
     if taken { Ok(()) } else { Err(FoldError::Busy { service, schema: "rebuild" }) }
 }
 
-/// The last migration of this build, and the last of them that the live tables have had.
+/// The last migration of this build, and the last that the live tables have had, which may be one of a newer build. Messaging counts its
+/// own from far above those of a service.
 pub(crate) async fn levels(
     connection: &mut PgConnection,
     migrator: &Migrator,
 ) -> Result<(i64, Option<i64>), StoreError> {
-    let known: Vec<i64> = migrator.iter().map(|one| one.version).collect();
-    let live: Option<i64> = sqlx::query_scalar(
-        "SELECT max(version) FROM public._sqlx_migrations WHERE success AND version = ANY($1)",
-    )
-    .bind(&known)
-    .fetch_one(connection)
-    .await
-    .map_err(StoreError::doing("look at which migration the tables are"))?;
-    Ok((known.into_iter().max().unwrap_or(0), live))
-}
-
-/// How many of these events have not left the outbox.
-pub(crate) async fn still_unsent(connection: &mut PgConnection, ids: &[i64]) -> Result<usize, StoreError> {
-    standing::still_unsent(connection, ids).await
+    let not_ours = migrations::MIGRATOR.iter().map(|one| one.version).min();
+    let live: Option<i64> =
+        sqlx::query_scalar("SELECT max(version) FROM public._sqlx_migrations WHERE success AND version < $1")
+            .bind(not_ours)
+            .fetch_one(connection)
+            .await
+            .map_err(StoreError::doing("look at which migration the tables are"))?;
+    Ok((migrator.iter().map(|one| one.version).max().unwrap_or(0), live))
 }
 
 impl<'a> Snapshot<'a> {
@@ -78,12 +68,12 @@ impl<'a> Snapshot<'a> {
         standing::unsent_ids(&mut self.transaction).await
     }
 
-    /// Hands over what is folded of a table, piece by piece. What is local are counts; they begin anew, as in a fold.
+    /// Hands over what is folded of a table, piece by piece; returns its columns. What is local are counts; they begin anew, as in a fold.
     pub(crate) async fn copy(
         &mut self,
         table: &Table,
         mut piece: impl FnMut(&[u8]) -> Result<(), FoldError>,
-    ) -> Result<Copied, FoldError> {
+    ) -> Result<Vec<String>, FoldError> {
         let columns: Vec<String> = sqlx::query_scalar(
             "SELECT column_name::text FROM information_schema.columns
              WHERE table_schema = 'public' AND table_name = $1 ORDER BY ordinal_position",
@@ -109,7 +99,7 @@ impl<'a> Snapshot<'a> {
         while let Some(bytes) = pieces.try_next().await.map_err(StoreError::doing("copy a table out"))? {
             piece(&bytes)?;
         }
-        Ok(Copied { columns })
+        Ok(columns)
     }
 
     /// Lets go.

@@ -1,4 +1,4 @@
-//! What is done with a long log, measured: rebuild, audit, the story of an order. Makes the log itself, in bulk, at parts of its
+//! What is done with a long log, measured: rebuild, audit, a checkpoint, the story of an order. Makes the log itself, in bulk, at parts of its
 //! own; the tables come of it by `storectl rebuild`. Prints, and writes `bench-log.json`.
 
 mod chapter;
@@ -8,6 +8,7 @@ mod tool;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -17,12 +18,12 @@ use serde_json::Value;
 
 use crate::prometheus::sum;
 use crate::report::machine;
-use crate::store::Store;
+use crate::store::{Store, write_to_payments};
 use fill::Filled;
 use report::{Audited, CaughtUp, Rebuilt, Report, Told};
 use tool::{Ran, storectl};
 
-/// Measures what is done with a long log: makes one of its own, and the tables from it, and then rebuild, audit and story,
+/// Measures what is done with a long log: makes one of its own, and the tables from it, and then rebuild, audit, checkpoint and story,
 /// each by the program `storectl` from its own folder.
 #[derive(Debug, Parser)]
 #[command(name = "bench-log", version)]
@@ -78,6 +79,8 @@ async fn measure(store: &mut Store, cli: &Cli) -> anyhow::Result<Report> {
     let caught_up = caught_up(store, &filled).await?;
     progress("audit");
     let audit = audited(&storectl(&endpoints, &["audit", "all", "--tables-only", "--json"]).await?, &filled)?;
+    progress("a checkpoint of billing");
+    let checkpoint_pause_ms = paused(store, &cli.dir).await?;
     let mut stories = Vec::new();
     for (order, share) in [("first", 0), ("middle", 1), ("last", 2)] {
         progress(&format!("story of the {order} order"));
@@ -93,7 +96,7 @@ async fn measure(store: &mut Store, cli: &Cli) -> anyhow::Result<Report> {
         caught_up,
         audit,
         stories,
-        checkpoint_pause_ms: checkpoint(&endpoints, &cli.dir).await?,
+        checkpoint_pause_ms,
     })
 }
 
@@ -164,10 +167,29 @@ async fn told(
     Ok(Told { order, to_the_end_ms: ms(&to_the_end), until_a_minute_later_ms: ms(&within) })
 }
 
-/// The longest pause of a service while its checkpoint is taken. This build takes none.
-#[expect(clippy::unused_async, reason = "the place for `storectl checkpoint create`")]
-async fn checkpoint(_endpoints: &stack::Endpoints, _dir: &Path) -> anyhow::Result<Option<f64>> {
-    Ok(None)
+/// Takes a checkpoint of billing, which runs, and writes to one of its tables all the while: the longest that a write took.
+async fn paused(store: &Store, dir: &Path) -> anyhow::Result<f64> {
+    let (endpoints, mut connection) = (store.endpoints()?, store.connect("billing").await?);
+    let folder = dir.join("checkpoints");
+    let args = ["checkpoint", "create", "billing", "--json", "--to", &folder.to_string_lossy()];
+    let is_made = AtomicBool::new(false);
+    let making = async {
+        let made = storectl(&endpoints, &args).await;
+        is_made.store(true, Ordering::Relaxed);
+        made
+    };
+    let writing = async {
+        let mut longest = Duration::ZERO;
+        while !is_made.load(Ordering::Relaxed) {
+            let began = Instant::now();
+            write_to_payments(&mut connection).await?;
+            longest = longest.max(began.elapsed());
+        }
+        anyhow::Ok(longest.as_secs_f64() * 1_000.0)
+    };
+    let (made, longest) = tokio::join!(making, writing);
+    made?;
+    longest
 }
 
 fn progress(what: &str) {

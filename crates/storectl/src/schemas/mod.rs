@@ -8,6 +8,7 @@
 //! ```
 
 mod check;
+pub(crate) mod cli;
 mod evolution;
 mod example;
 mod folder;
