@@ -76,7 +76,7 @@ pub enum FoldError {
         source: std::io::Error,
     },
     /// An object of a checkpoint.
-    #[error("cannot {doing} {at}; {help}")]
+    #[error("cannot {doing} {at}: {why}; {help}")]
     Bucket {
         /// What was tried.
         doing: &'static str,
@@ -84,9 +84,8 @@ pub enum FoldError {
         at: String,
         /// What to look at.
         help: &'static str,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
+        /// Why not. Of the client, whose errors tell their causes themselves, and again each of them.
+        why: std::io::Error,
     },
     /// It was there a moment ago.
     #[error("{0} of the checkpoint is not there any more: was it pruned? Run this again")]

@@ -1,11 +1,13 @@
 //! `storectl checkpoint`: copies of what is folded of a service, with the places in the log from which a rebuild goes on.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, Args, Error, Subcommand};
 use fold::checkpoint::{Created, Place, create, list, prune};
 use fold::{Database, FoldError};
 use messaging::log::Log;
@@ -44,7 +46,7 @@ pub struct CreateArgs {
     /// Of which service
     which: Which,
     /// Where checkpoints are kept: a folder, or a URL such as s3://bucket/prefix; each service has one in there
-    #[arg(long = "to", value_name = "PLACE", env = "CHECKPOINT_FOLDER", value_parser = place)]
+    #[arg(long = "to", value_name = "PLACE", env = "CHECKPOINT_FOLDER", value_parser = Unshown(place))]
     place: Place,
     /// How long it may take until all events of the copy are in the log
     #[arg(long, default_value = "30s", value_parser = service_kit::duration::parse)]
@@ -65,11 +67,32 @@ pub struct PlaceArgs {
     #[arg(default_value = "all")]
     which: Which,
     /// Where checkpoints are kept: a folder, or a URL such as s3://bucket/prefix
-    #[arg(long = "checkpoints", value_name = "PLACE", env = "CHECKPOINT_FOLDER", value_parser = place)]
+    #[arg(long = "checkpoints", value_name = "PLACE", env = "CHECKPOINT_FOLDER", value_parser = Unshown(place))]
     place: Place,
     /// Print one JSON document, for tools
     #[arg(long)]
     json: bool,
+}
+
+/// Reads an argument that may hold a secret by mistake: what is wrong with it is said without it.
+#[derive(Clone)]
+pub(crate) struct Unshown<F>(pub(crate) F);
+
+impl<T, F> TypedValueParser for Unshown<F>
+where
+    T: Clone + Send + Sync + 'static,
+    F: Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
+{
+    type Value = T;
+
+    fn parse_ref(&self, command: &clap::Command, argument: Option<&Arg>, value: &OsStr) -> Result<T, Error> {
+        let text = value.to_str().ok_or_else(|| "it is no text".to_owned());
+        text.and_then(&self.0).map_err(|why| {
+            let named = argument.map(ToString::to_string).unwrap_or_default();
+            let said = format!("the value of {named} cannot be used: {why}\n");
+            Error::raw(ErrorKind::ValueValidation, said).with_cmd(command)
+        })
+    }
 }
 
 /// A path or a URL; who may use that is in our environment.

@@ -303,6 +303,28 @@ mod tests {
     }
 
     #[test]
+    fn a_place_with_a_secret_in_it_is_refused_without_showing_it() {
+        for args in [
+            &["checkpoint", "list", "--checkpoints", "s3://key:geheim@bucket/a"][..],
+            &["checkpoint", "create", "all", "--to", "s3://bucket/a?token=geheim"],
+            &[
+                "replay",
+                "--to-group",
+                "a",
+                "--dry-run",
+                "--from",
+                "checkpoint:s3://key:geheim@bucket/a/order/1",
+            ],
+        ] {
+            let error = Cli::try_parse_from([&["storectl"], args].concat()).unwrap_err().to_string();
+            assert!(
+                error.contains("environment") && error.contains("--") && !error.contains("geheim"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
     fn a_wrong_value_names_the_setting() {
         let args = ["storectl", "topics", "create", "--kafka-bootstrap", "k:1", "--prefix", "a b"];
         let error = Cli::try_parse_from(args).unwrap_err().to_string();

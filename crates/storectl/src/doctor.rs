@@ -11,7 +11,7 @@ use messaging::standing;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::checkpoint::place;
+use crate::checkpoint::{Unshown, place};
 use crate::dead_letters::{DatabaseArgs, Service};
 use crate::demo::LogArgs;
 
@@ -22,7 +22,7 @@ const USUAL: &str = "analytics";
 #[derive(Args, Debug)]
 pub struct DoctorArgs {
     /// Where checkpoints are, a folder or a URL; without it none are looked at
-    #[arg(long, value_name = "PLACE", env = "CHECKPOINT_FOLDER", value_parser = place)]
+    #[arg(long, value_name = "PLACE", env = "CHECKPOINT_FOLDER", value_parser = Unshown(place))]
     checkpoints: Option<Place>,
     /// Listeners that are looked at beside the services: the name of the group, which is that of the database. Unless some are named:
     /// analytics, where it has a database

@@ -12,7 +12,7 @@ use messaging::log::Log;
 use serde_json::json;
 
 use crate::audit::{self, Bar, Which};
-use crate::checkpoint::place;
+use crate::checkpoint::{Unshown, place};
 use crate::dead_letters::{DatabaseArgs, Service};
 use crate::demo::LogArgs;
 
@@ -28,7 +28,7 @@ pub struct RebuildArgs {
     #[arg(long)]
     lose_unsent: bool,
     /// Where checkpoints are, a folder or a URL: begin with the newest that is whole, instead of the beginning of the log
-    #[arg(long, value_name = "PLACE", env = "CHECKPOINT_FOLDER", value_parser = place)]
+    #[arg(long, value_name = "PLACE", env = "CHECKPOINT_FOLDER", value_parser = Unshown(place))]
     checkpoints: Option<Place>,
     /// Print one JSON document, for tools
     #[arg(long)]

@@ -12,6 +12,7 @@ use fold::{Database, FoldError};
 use messaging::Settings;
 use messaging::admin::delete_records;
 use messaging::log::Log;
+use sqlx::{Connection as _, PgConnection};
 use storectl::dead_letters::Service;
 use system_tests::{Load, Shop};
 
@@ -140,6 +141,42 @@ async fn a_damaged_checkpoint_is_passed_over_and_without_the_beginning_of_the_lo
     assert_eq!(looked().await, 1);
     let pruned = prune(&Place::from(folder), "billing", 3).await.unwrap();
     assert_eq!((pruned.removed, pruned.kept), (vec![second.path], vec![first.path]));
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_of_a_newer_release_are_not_copied() {
+    let (shop, folder) = (lived_in(2).await, folder());
+    let url = shop.running().database(Program::Email).unwrap().database_admin_url.clone().unwrap();
+    let mut admin = PgConnection::connect(url.reveal()).await.unwrap();
+    let newer = "INSERT INTO public._sqlx_migrations (version, description, success, checksum, execution_time)
+                 SELECT max(version) + 1, 'of a newer release', true, '', 0 FROM public._sqlx_migrations WHERE version < 900000";
+    sqlx::query(newer).execute(&mut admin).await.unwrap();
+    let (database, log, place) = (shop.database_of(Service::Email), shop.log(), Place::from(folder));
+    let refused = storectl::checkpoint::one(Service::Email, &database, &log, &place, SOON, |_| {}).await;
+    let refused = refused.unwrap_err();
+    assert!(matches!(refused, FoldError::OtherTables { .. }), "{refused}");
+    assert!(refused.to_string().contains("use the storectl of the release that runs"), "{refused}");
+    assert!(list(&place, "email").await.unwrap().is_empty());
+    let gone = "DELETE FROM public._sqlx_migrations WHERE description = 'of a newer release'";
+    sqlx::query(gone).execute(&mut admin).await.unwrap();
+    admin.close().await.unwrap();
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_local_to_a_row_is_not_copied_and_begins_anew() {
+    let (mut shop, folder) = (lived_in(4).await, folder());
+    shop.execute(Program::Billing, "UPDATE payments SET attempts = 7").await;
+    let created = checkpoint(&shop, Service::Billing, &folder).await;
+    let payments = created.manifest.files.iter().find(|piece| piece.table == "payments").unwrap();
+    let at = payments.columns.iter().position(|column| column == "attempts").unwrap();
+    let rows = std::fs::read_to_string(Path::new(&created.path).join(&payments.file)).unwrap();
+    assert!(!rows.is_empty() && rows.lines().all(|row| row.split('\t').nth(at) == Some("0")), "{rows}");
+    shop.store().stop_program(Program::Billing).await;
+    rebuild(&shop, Service::Billing, Some(&folder)).await.unwrap();
+    assert_eq!(shop.number(Program::Billing, "SELECT max(attempts)::bigint FROM payments").await, 0);
+    shop.store().start_program(Program::Billing).await.unwrap();
     shop.close().await;
 }
 

@@ -119,7 +119,7 @@ impl Bucket {
 
     pub(super) fn failed(&self, doing: &'static str) -> impl FnOnce(io::Error) -> FoldError {
         let (at, help) = (self.to_string(), self.help);
-        move |source| FoldError::Bucket { doing, at, help, source }
+        move |why| FoldError::Bucket { doing, at, help, why }
     }
 
     fn refused(&self, doing: &'static str) -> impl FnOnce(object_store::Error) -> FoldError {

@@ -11,7 +11,7 @@ use messaging::replay::{Plan, Refusal, Replays, Wish};
 use serde_json::json;
 
 use self::since::Since;
-use crate::checkpoint::place;
+use crate::checkpoint::{Unshown, place};
 use crate::dead_letters::{DatabaseArgs, Service};
 use crate::demo::LogArgs;
 
@@ -26,10 +26,10 @@ pub struct ReplayArgs {
     topic: Option<String>,
     /// Where to begin: `beginning`, a time such as 2026-05-01T12:00:00Z, an offset, or `checkpoint:SERVICE`, where the newest whole
     /// checkpoint of a service goes on (`checkpoint:` and one as `checkpoint list` names it: that one)
-    #[arg(long, value_name = "BEGINNING", value_parser = since::parse)]
+    #[arg(long, value_name = "BEGINNING", value_parser = Unshown(since::parse))]
     from: Since,
     /// Where checkpoints are, a folder or a URL; only for `--from checkpoint:…`
-    #[arg(long, value_name = "PLACE", env = "CHECKPOINT_FOLDER", value_parser = place)]
+    #[arg(long, value_name = "PLACE", env = "CHECKPOINT_FOLDER", value_parser = Unshown(place))]
     checkpoints: Option<Place>,
     /// Say what would happen, and do nothing
     #[arg(long)]
