@@ -39,7 +39,7 @@ impl Bucket {
     }
 
     /// As an operator names it.
-    pub(crate) fn url(&self) -> String {
+    pub(crate) fn url() -> String {
         format!("s3://{NAME}/some/prefix")
     }
 
@@ -61,7 +61,7 @@ impl Bucket {
     }
 
     pub(crate) fn place(&self) -> Place {
-        Place::parse(&self.url(), self.variables()).unwrap()
+        Place::parse(&Self::url(), self.variables()).unwrap()
     }
 
     /// The file of an object.

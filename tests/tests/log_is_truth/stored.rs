@@ -40,7 +40,7 @@ async fn storectl(shop: &Shop, args: &[&str], variables: Vec<(String, String)>) 
 #[tokio::test(flavor = "multi_thread")]
 async fn checkpoints_are_made_listed_verified_and_begun_with_in_an_object_store() {
     let (mut shop, bucket) = (lived_in(8).await, Bucket::open().await);
-    let url = bucket.url();
+    let url = Bucket::url();
     let run = async |shop: &Shop, args: &[&str]| {
         let place = ("CHECKPOINT_FOLDER".to_owned(), url.clone());
         storectl(shop, args, bucket.variables().into_iter().chain([place]).collect()).await
@@ -90,7 +90,7 @@ async fn who_may_not_use_the_object_store_hears_what_to_look_at_and_no_secret() 
     let (shop, bucket) = (Shop::open().await, Bucket::open().await);
     let args = ["checkpoint", "create", "billing", "--to"];
     for (url, variables) in [
-        (bucket.url(), bucket.variables_with("not-the-secret-of-anybody")),
+        (Bucket::url(), bucket.variables_with("not-the-secret-of-anybody")),
         ("s3://nobody-has-this/prefix".to_owned(), bucket.variables()),
     ] {
         let args = [&args[..], &[url.as_str()]].concat();
@@ -111,7 +111,7 @@ async fn a_copy_that_ends_before_its_manifest_is_no_checkpoint_of_the_object_sto
     // It waits for the event that nobody sends, with all tables copied, and is killed.
     let (settings, plan) = (shop.running().settings(), shop.running().plan());
     let mut child = std::process::Command::new(system_tests::torture::programs().unwrap().join("storectl"))
-        .args(["checkpoint", "create", "order", "--within", "10m", "--to", &bucket.url()])
+        .args(["checkpoint", "create", "order", "--within", "10m", "--to", &Bucket::url()])
         .env("KAFKA_BOOTSTRAP", &settings.kafka_bootstrap)
         .env("REGISTRY_URL", &settings.registry_url)
         .env("TOPIC_PREFIX", &settings.topic_prefix)

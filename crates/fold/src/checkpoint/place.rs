@@ -180,7 +180,7 @@ mod tests {
         let variables = [
             ("AWS_REGION", "eu-central-1"),
             ("AZURE_STORAGE_ACCOUNT_NAME", "store"),
-            ("BUCKET", "no setting of the cloud, though its word"),
+            ("VIRTUAL_HOSTED_STYLE_REQUEST", "another's, which says neither yes nor no"),
         ];
         Place::parse(text, variables.map(|(name, value)| (name.to_owned(), value.to_owned())))
     }
@@ -209,6 +209,7 @@ mod tests {
             ("https://bucket.example/a", "s3://"),
             ("s3:///a", "name the bucket"),
             ("s3://key:geheim@bucket/a", "environment"),
+            ("s3://:geheim@bucket/a", "environment"),
             ("s3://bucket/a?token=geheim", "environment"),
             ("file://host/a", "file:///"),
         ] {
