@@ -103,7 +103,7 @@ enum Command {
     Rebuild(rebuild::RebuildArgs),
     /// Copies of what is folded of a service, from which a rebuild goes on instead of the beginning of the log
     ///
-    /// A folder each, with checksums. Nothing of compacted topics is in them, so nobody's name or address.
+    /// Files with checksums, in a folder or an object store. Nothing of compacted topics is in them, so nobody's name or address.
     ///
     /// Exits with 2 when it could not be done.
     #[command(subcommand)]
