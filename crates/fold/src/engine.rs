@@ -1,7 +1,6 @@
 //! Carries a projection along the log.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use messaging::core::batch::Content;
 use messaging::log::{Entry, Extent, Log, LogError, Reading, Span};
@@ -58,7 +57,7 @@ pub struct Fold<P: Projection, S> {
     pub(crate) shelf: S,
     pub(crate) scratch: Scratch,
     /// The checkpoint it begins with.
-    pub(crate) base: Option<PathBuf>,
+    pub(crate) base: Option<String>,
     /// By topic and partition.
     pub(crate) places: BTreeMap<(&'static str, i32), Place>,
     /// By record key, in the order of the log.
@@ -83,15 +82,37 @@ impl<P: Projection, S: Shelf<P>> Fold<P, S> {
         base: Option<&Found>,
     ) -> Result<Self, FoldError> {
         let mut scratch = Scratch::open(database, projection.service(), purpose).await?;
-        if scratch.is_new() {
-            scratch.make(shelf.migrator(), shelf.prepare()).await?;
-            scratch.set_out(base).await?;
-        }
-        let base = base.filter(|_| scratch.is_new()).map(|base| base.path.clone());
-        let places = scratch.places(projection.topics()).await?;
+        let is_new = scratch.is_new();
+        let places = if is_new { BTreeMap::new() } else { scratch.places(projection.topics()).await? };
         let (early, passed) = (BTreeMap::new(), Passed::default());
         let records_max = RECORDS_MAX;
-        Ok(Self { projection, shelf, scratch, base, places, early, passed, records: 0, records_max })
+        let mut fold =
+            Self { projection, shelf, scratch, base: None, places, early, passed, records: 0, records_max };
+        if is_new {
+            fold.begin(base).await?;
+        }
+        Ok(fold)
+    }
+
+    /// Makes the tables, and drops what was folded before.
+    pub(crate) async fn begin(&mut self, base: Option<&Found>) -> Result<(), FoldError> {
+        self.scratch.make(self.shelf.migrator(), self.shelf.prepare()).await?;
+        self.scratch.set_out(base).await?;
+        self.places = self.scratch.places(self.projection.topics()).await?;
+        self.base = base.map(|base| base.path.clone());
+        Ok(())
+    }
+
+    /// Why what an earlier run has folded cannot be gone on with, where the log was cut or made anew since.
+    pub(crate) fn stranded(&self, extents: &[Extent]) -> Option<String> {
+        let at = |extent: &Extent| Some((*extent, self.places.get(&(extent.topic, extent.partition))?.next));
+        let outside = |(extent, next): &(Extent, i64)| *next < extent.low || *next > extent.end;
+        extents.iter().filter_map(at).find(outside).map(|(extent, next)| {
+            let Extent { topic, partition, low, end } = extent;
+            format!(
+                "what an earlier run has folded: {topic}/{partition} is needed from {next} on, but has records from {low} to {end} only"
+            )
+        })
     }
 
     /// With so many records a transaction at most.

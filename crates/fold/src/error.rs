@@ -75,6 +75,24 @@ pub enum FoldError {
         #[source]
         source: std::io::Error,
     },
+    /// An object of a checkpoint.
+    #[error("cannot {doing} {at}: {why}; {help}")]
+    Bucket {
+        /// What was tried.
+        doing: &'static str,
+        /// With which.
+        at: String,
+        /// What to look at.
+        help: &'static str,
+        /// Why not. Of the client, whose errors tell their causes themselves, and again each of them.
+        why: std::io::Error,
+    },
+    /// It was there a moment ago.
+    #[error("{0} of the checkpoint is not there any more: was it pruned? Run this again")]
+    NoFile(String),
+    /// What a checkpoint would say of itself.
+    #[error("cannot spell the manifest of the checkpoint")]
+    Manifest(#[source] serde_json::Error),
     /// A copy holds what the log may never have.
     #[error(
         "{events} events of {service} did not reach the log within {within:?}, so the copy is no checkpoint: is {service} running, and Kafka?"

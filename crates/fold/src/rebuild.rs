@@ -1,12 +1,11 @@
 //! The folded tables take the place of the live ones.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use messaging::StoreError;
 use messaging::log::{Extent, Log};
 
-use crate::checkpoint::{self, is_own};
+use crate::checkpoint::{self, Place, is_own};
 use crate::engine::Progress;
 use crate::store::Database;
 use crate::{Fold, FoldError, Projection, Purpose, Shelf};
@@ -21,8 +20,8 @@ pub struct Rebuilt {
     /// Events that were decided and never sent: lost.
     pub lost_events: i64,
     /// The checkpoint this run has begun with.
-    pub from: Option<PathBuf>,
-    /// Newer ones, and why they were not used.
+    pub from: Option<String>,
+    /// Newer ones, and what an earlier run had folded, and why they were not used.
     pub passed_over: Vec<String>,
     /// How long the tables were held for the swap.
     #[serde(skip)]
@@ -39,14 +38,15 @@ pub struct How {
     pub lose_unsent: bool,
     /// Records a transaction at most, where it is not the usual number.
     pub records_max: Option<usize>,
-    /// The folder with checkpoints, where it need not begin at the beginning.
-    pub checkpoints: Option<PathBuf>,
+    /// Where checkpoints are, where it need not begin at the beginning.
+    pub checkpoints: Option<Place>,
 }
 
 /// Times the end of the log is asked for again: nobody writes to it when the service is stopped.
 const TRIES_MAX: u32 = 10;
 
-/// Folds the log to its end and puts the tables in the place of the live ones. Goes on where an interrupted run was. Refuses when
+/// Folds the log to its end and puts the tables in the place of the live ones. Goes on where an interrupted run was; where the log has lost
+/// what comes behind that, it begins as a first run would. Refuses when
 /// the service is alive, or has events that were not sent; what is folded is kept then.
 pub async fn rebuild<P: Projection, S: Shelf<P>>(
     projection: P,
@@ -57,12 +57,17 @@ pub async fn rebuild<P: Projection, S: Shelf<P>>(
     mut tell: impl FnMut(Progress),
 ) -> Result<Rebuilt, FoldError> {
     let (base, passed_over) = match &how.checkpoints {
-        Some(folder) => {
-            checkpoint::choose(&projection, &shelf, folder, &log.extents(projection.topics()).await?)?
+        Some(place) => {
+            let extents = log.extents(projection.topics()).await?;
+            checkpoint::choose(&projection, &shelf, place, &extents).await?
         }
         None => (None, Vec::new()),
     };
     let mut fold = Fold::open(projection, shelf, database, Purpose::Rebuild, base.as_ref()).await?;
+    let stranded = fold.stranded(&fold.extents(log).await?);
+    if stranded.is_some() {
+        fold.begin(base.as_ref()).await?;
+    }
     if let Some(records) = how.records_max {
         fold = fold.by(records);
     }
@@ -85,6 +90,7 @@ pub async fn rebuild<P: Projection, S: Shelf<P>>(
         let now = fold.extents(log).await?;
         if fold.is_beyond(&now) {
             let rebuilt = fold.swap(records, how.lose_unsent).await?;
+            let passed_over = passed_over.into_iter().chain(stranded).collect();
             return Ok(Rebuilt { passed_over, ..rebuilt });
         }
     }
@@ -93,11 +99,9 @@ pub async fn rebuild<P: Projection, S: Shelf<P>>(
 
 fn known(how: &How, passed_over: &[String]) -> String {
     match &how.checkpoints {
-        None => "no folder of checkpoints is named (--checkpoints)".to_owned(),
-        Some(folder) if passed_over.is_empty() => format!("there is no checkpoint in {}", folder.display()),
-        Some(folder) => {
-            format!("no checkpoint in {} can be used ({})", folder.display(), passed_over.join("; "))
-        }
+        None => "no place of checkpoints is named (--checkpoints)".to_owned(),
+        Some(place) if passed_over.is_empty() => format!("there is no checkpoint in {place}"),
+        Some(place) => format!("no checkpoint in {place} can be used ({})", passed_over.join("; ")),
     }
 }
 

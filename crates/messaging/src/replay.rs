@@ -2,6 +2,7 @@
 //! that belongs to it: the inbox forgets the events, tables that would count twice are emptied, and who wanted it and why is
 //! written down. Only while nobody reads for it; a reader that nobody saw finds its position moved, and loads it again.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ pub struct Replays {
 }
 
 /// Where a replay begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum From {
     /// With the first record there is.
     Beginning,
@@ -30,6 +31,17 @@ pub enum From {
     Time(Timestamp),
     /// With this one, in each partition.
     Offset(i64),
+    /// With one of its own in each partition.
+    Places(Places),
+}
+
+/// Where somebody else was in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// What they come from, as it is written down.
+    pub of: String,
+    /// By topic, without prefix, and partition: the first record.
+    pub next: BTreeMap<(String, i32), i64>,
 }
 
 /// What somebody wants.
@@ -122,6 +134,36 @@ pub enum Refusal {
     /// All positions are there already, or before.
     #[error("nothing before its position to be heard again from there on")]
     Nothing,
+    /// Nobody says where to begin.
+    #[error(
+        "{of} has no place in {topic}/{partition}, which the listener reads: name one topic by --topic that it has ({has})"
+    )]
+    NoPlace {
+        /// What the places come from.
+        of: String,
+        /// Without prefix.
+        topic: String,
+        /// Partition.
+        partition: i32,
+        /// Topics it has.
+        has: String,
+    },
+    /// The log has lost what is between.
+    #[error(
+        "{of} goes on at {from} in {topic}/{partition}, but the log begins at {low}: what is between is gone"
+    )]
+    Cut {
+        /// What the places come from.
+        of: String,
+        /// Without prefix.
+        topic: String,
+        /// Partition.
+        partition: i32,
+        /// Where it should begin.
+        from: i64,
+        /// The first record there is.
+        low: i64,
+    },
     /// Before the log.
     #[error(
         "the position of {topic}/{partition} is {position}, but the log ends at {end}: the topic was made anew"
@@ -160,6 +202,7 @@ impl fmt::Display for From {
             Self::Beginning => f.write_str("beginning"),
             Self::Time(time) => time.fmt(f),
             Self::Offset(offset) => offset.fmt(f),
+            Self::Places(places) => places.of.fmt(f),
         }
     }
 }
@@ -236,8 +279,8 @@ async fn plan(
         return Err(Refusal::Connected(others.join(", ")));
     }
     let positions = store::lock(connection, &topics).await?;
-    let (asked, from) = (settings.clone(), wish.from);
-    let parts = tokio::task::spawn_blocking(move || parts(&asked, from, positions)).await;
+    let (asked, from) = (settings.clone(), wish.from.clone());
+    let parts = tokio::task::spawn_blocking(move || parts(&asked, &from, positions)).await;
     let parts = parts.map_err(TrailError::from)??;
     if parts.is_empty() {
         return Err(Refusal::Nothing);
@@ -259,11 +302,25 @@ async fn idle(settings: &Settings, group: &str) -> Result<(), Refusal> {
     Err(Refusal::Members { group, members })
 }
 
+impl Places {
+    /// All that was read by then is behind it: a listener that is sent there must find all that was not.
+    fn place(&self, topic: &str, partition: i32, low: i64) -> Result<i64, Refusal> {
+        let (of, topic) = (self.of.clone(), topic.to_owned());
+        let Some(&from) = self.next.get(&(topic.clone(), partition)) else {
+            let mut has: Vec<&str> = self.next.keys().map(|(topic, _)| topic.as_str()).collect();
+            has.dedup();
+            let has = has.join(", ");
+            return Err(Refusal::NoPlace { of, topic, partition, has });
+        };
+        if from < low { Err(Refusal::Cut { of, topic, partition, from, low }) } else { Ok(from) }
+    }
+}
+
 /// The partitions whose position is set back: never forward, which would skip records.
-fn parts(settings: &Settings, from: From, positions: Vec<(String, i32, i64)>) -> Result<Vec<Part>, Refusal> {
+fn parts(settings: &Settings, from: &From, positions: Vec<(String, i32, i64)>) -> Result<Vec<Part>, Refusal> {
     let time = match from {
-        From::Time(time) => Some(time),
-        From::Beginning | From::Offset(_) => None,
+        From::Time(time) => Some(*time),
+        From::Beginning | From::Offset(_) | From::Places(_) => None,
     };
     let asked: Vec<(String, i32)> =
         positions.iter().map(|(topic, partition, _)| (topic.clone(), *partition)).collect();
@@ -276,7 +333,8 @@ fn parts(settings: &Settings, from: From, positions: Vec<(String, i32, i64)>) ->
         let wanted = match from {
             From::Beginning => low,
             From::Time(_) => at.unwrap_or(high),
-            From::Offset(offset) => offset,
+            From::Offset(offset) => *offset,
+            From::Places(places) => places.place(&topic, partition, low)?,
         };
         let from = wanted.max(low);
         if from < position {
@@ -284,4 +342,23 @@ fn parts(settings: &Settings, from: From, positions: Vec<(String, i32, i64)>) ->
         }
     }
     Ok(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_nobody_names_or_that_the_log_has_lost_is_refused() {
+        let next = [("orders", 0, 5), ("orders", 1, 9), ("payments", 0, 7)];
+        let next = next.map(|(topic, partition, next)| ((topic.to_owned(), partition), next)).into();
+        let places = Places { of: "checkpoint billing/1".to_owned(), next };
+        assert_eq!(places.place("orders", 1, 9).unwrap(), 9);
+        let none = places.place("products", 0, 0).unwrap_err().to_string();
+        assert!(none.contains("products/0") && none.contains("(orders, payments)"), "{none}");
+        let cut = places.place("orders", 0, 6).unwrap_err().to_string();
+        assert!(cut.contains("checkpoint billing/1 goes on at 5") && cut.contains("begins at 6"), "{cut}");
+        assert!(!places.place("orders", 0, 6).unwrap_err().is_outage());
+        assert_eq!(From::Places(places).to_string(), "checkpoint billing/1");
+    }
 }

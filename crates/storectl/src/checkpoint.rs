@@ -1,12 +1,14 @@
 //! `storectl checkpoint`: copies of what is folded of a service, with the places in the log from which a rebuild goes on.
 
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
-use fold::checkpoint::{Created, Found, create, list, prune};
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, Args, Error, Subcommand};
+use fold::checkpoint::{Created, Place, create, list, prune};
 use fold::{Database, FoldError};
 use messaging::log::Log;
 use serde_json::{Value, json};
@@ -24,14 +26,14 @@ pub enum Command {
     /// event it holds is in the log. Nothing of it is taken for one before.
     Create(Box<CreateArgs>),
     /// Say which checkpoints there are, newest first; reads no more of them than what they say of themselves
-    List(FolderArgs),
+    List(PlaceArgs),
     /// Read every checkpoint and hold it to its checksums. Exits with 1 when one is not as it was written
-    Verify(FolderArgs),
+    Verify(PlaceArgs),
     /// Remove all but the newest, and what interrupted runs have left. Where none is whole, nothing is removed
     Prune {
         #[command(flatten)]
         /// Where they are
-        folder: FolderArgs,
+        place: PlaceArgs,
         /// How many of each service are kept
         #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
         keep: u16,
@@ -43,9 +45,9 @@ pub enum Command {
 pub struct CreateArgs {
     /// Of which service
     which: Which,
-    /// The folder of the checkpoints: each service has one in there
-    #[arg(long = "to", value_name = "FOLDER", env = "CHECKPOINT_FOLDER")]
-    folder: PathBuf,
+    /// Where checkpoints are kept: a folder, or a URL such as s3://bucket/prefix; each service has one in there
+    #[arg(long = "to", value_name = "PLACE", env = "CHECKPOINT_FOLDER", value_parser = Unshown(place))]
+    place: Place,
     /// How long it may take until all events of the copy are in the log
     #[arg(long, default_value = "30s", value_parser = service_kit::duration::parse)]
     within: Duration,
@@ -60,16 +62,44 @@ pub struct CreateArgs {
 
 /// Where they are.
 #[derive(Args, Debug)]
-pub struct FolderArgs {
+pub struct PlaceArgs {
     /// Of which service
     #[arg(default_value = "all")]
     which: Which,
-    /// The folder of the checkpoints
-    #[arg(long = "checkpoints", value_name = "FOLDER", env = "CHECKPOINT_FOLDER")]
-    folder: PathBuf,
+    /// Where checkpoints are kept: a folder, or a URL such as s3://bucket/prefix
+    #[arg(long = "checkpoints", value_name = "PLACE", env = "CHECKPOINT_FOLDER", value_parser = Unshown(place))]
+    place: Place,
     /// Print one JSON document, for tools
     #[arg(long)]
     json: bool,
+}
+
+/// Reads an argument that may hold a secret by mistake: what is wrong with it is said without it.
+#[derive(Clone)]
+pub(crate) struct Unshown<F>(pub(crate) F);
+
+impl<T, F> TypedValueParser for Unshown<F>
+where
+    T: Clone + Send + Sync + 'static,
+    F: Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
+{
+    type Value = T;
+
+    fn parse_ref(&self, command: &clap::Command, argument: Option<&Arg>, value: &OsStr) -> Result<T, Error> {
+        let text = value.to_str().ok_or_else(|| "it is no text".to_owned());
+        text.and_then(&self.0).map_err(|why| {
+            let named = argument.map(ToString::to_string).unwrap_or_default();
+            let said = format!("the value of {named} cannot be used: {why}\n");
+            Error::raw(ErrorKind::ValueValidation, said).with_cmd(command)
+        })
+    }
+}
+
+/// A path or a URL; who may use that is in our environment.
+pub(crate) fn place(text: &str) -> Result<Place, String> {
+    let readable =
+        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    Place::parse(text, std::env::vars_os().filter_map(readable))
 }
 
 /// Does it. `Err`: it could not be done.
@@ -77,15 +107,15 @@ pub async fn run(command: Command, out: &mut impl Write) -> anyhow::Result<ExitC
     match command {
         Command::Create(args) => make(*args, out).await,
         Command::List(args) => {
-            tell_all(&args, |found| found.manifest.as_ref().err().cloned(), out)?;
+            tell_all(&args, Read::Manifests, out).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Verify(args) => {
-            let damaged = tell_all(&args, |found| found.verify().err(), out)?;
+            let damaged = tell_all(&args, Read::Everything, out).await?;
             Ok(if damaged == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
-        Command::Prune { folder, keep } => {
-            remove(&folder, keep.into(), out)?;
+        Command::Prune { place, keep } => {
+            remove(&place, keep.into(), out).await?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -96,7 +126,7 @@ async fn make(args: CreateArgs, out: &mut impl Write) -> anyhow::Result<ExitCode
     let mut made = Vec::new();
     for service in args.which.services() {
         let database = audit::at(&args.databases, service)?;
-        let created = one(service, &database, &log, &args.folder, args.within, |_| {}).await?;
+        let created = one(service, &database, &log, &args.place, args.within, |_| {}).await?;
         if args.json {
             made.push(document(&created));
         } else {
@@ -120,14 +150,7 @@ fn document(created: &Created) -> Value {
 
 fn tell(created: &Created, out: &mut impl Write) -> io::Result<()> {
     let Created { path, manifest, snapshot, relayed_within, unsent } = created;
-    writeln!(
-        out,
-        "{}: {} rows, {} bytes in {}",
-        manifest.service,
-        manifest.rows(),
-        manifest.bytes(),
-        path.display()
-    )?;
+    writeln!(out, "{}: {} rows, {} bytes in {}", manifest.service, manifest.rows(), manifest.bytes(), path)?;
     writeln!(
         out,
         "  the snapshot was open for {} ms, and as long held locks that no read and no write waits for; {unsent} events of it were on their way to the log for {} ms",
@@ -136,16 +159,22 @@ fn tell(created: &Created, out: &mut impl Write) -> io::Result<()> {
     )
 }
 
+/// How much of a checkpoint is read.
+#[derive(Clone, Copy, PartialEq)]
+enum Read {
+    Manifests,
+    Everything,
+}
+
 /// Tells of each; returns how many are not as they were written.
-fn tell_all(
-    args: &FolderArgs,
-    wrong: impl Fn(&Found) -> Option<String>,
-    out: &mut impl Write,
-) -> anyhow::Result<usize> {
+async fn tell_all(args: &PlaceArgs, read: Read, out: &mut impl Write) -> anyhow::Result<usize> {
     let (mut all, mut damaged) = (Vec::new(), 0);
     for service in args.which.services() {
-        for found in list(&args.folder, service.name())? {
-            let wrong = wrong(&found);
+        for found in list(&args.place, service.name()).await? {
+            let wrong = match read {
+                Read::Manifests => found.manifest.as_ref().err().cloned(),
+                Read::Everything => found.verify().await.err(),
+            };
             damaged += usize::from(wrong.is_some());
             if args.json {
                 let manifest = found.manifest.as_ref().ok();
@@ -153,11 +182,11 @@ fn tell_all(
                 continue;
             }
             match (&found.manifest, wrong) {
-                (_, Some(wrong)) => writeln!(out, "{}: NOT USABLE: {wrong}", found.path.display())?,
+                (_, Some(wrong)) => writeln!(out, "{}: NOT USABLE: {wrong}", found.path)?,
                 (Ok(manifest), None) => writeln!(
                     out,
                     "{}: {} of {}, {} rows, {} bytes",
-                    found.path.display(),
+                    found.path,
                     manifest.service,
                     manifest.at,
                     manifest.rows(),
@@ -173,16 +202,16 @@ fn tell_all(
     Ok(damaged)
 }
 
-fn remove(args: &FolderArgs, keep: usize, out: &mut impl Write) -> anyhow::Result<()> {
+async fn remove(args: &PlaceArgs, keep: usize, out: &mut impl Write) -> anyhow::Result<()> {
     let mut all = Vec::new();
     for service in args.which.services() {
-        let pruned = prune(&args.folder, service.name(), keep)?;
+        let pruned = prune(&args.place, service.name(), keep).await?;
         if args.json {
             all.push(json!({ "service": service.name(), "pruned": pruned }));
             continue;
         }
         for path in &pruned.removed {
-            writeln!(out, "{}: removed", path.display())?;
+            writeln!(out, "{path}: removed")?;
         }
         writeln!(out, "{}: {} kept", service.name(), pruned.kept.len())?;
     }
@@ -197,11 +226,11 @@ pub async fn one(
     service: Service,
     database: &Database,
     log: &Log,
-    folder: &Path,
+    place: &Place,
     within: Duration,
     tell: impl FnMut(&'static str),
 ) -> Result<Created, FoldError> {
-    let to = (folder, within);
+    let to = (place, within);
     match service {
         Service::Order => {
             Box::pin(create(order::projection::Facts, order::store::Store, database, log, to, tell)).await

@@ -103,7 +103,7 @@ enum Command {
     Rebuild(rebuild::RebuildArgs),
     /// Copies of what is folded of a service, from which a rebuild goes on instead of the beginning of the log
     ///
-    /// A folder each, with checksums. Nothing of compacted topics is in them, so nobody's name or address.
+    /// Files with checksums, in a folder or an object store. Nothing of compacted topics is in them, so nobody's name or address.
     ///
     /// Exits with 2 when it could not be done.
     #[command(subcommand)]
@@ -299,6 +299,28 @@ mod tests {
         for wrong in ["localhost:8101", "ftp://store", "http://store?a=b", ""] {
             let error = Cli::try_parse_from(["storectl", "seed", "--order-url", wrong]).unwrap_err();
             assert!(error.to_string().contains("--order-url"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_place_with_a_secret_in_it_is_refused_without_showing_it() {
+        for args in [
+            &["checkpoint", "list", "--checkpoints", "s3://key:geheim@bucket/a"][..],
+            &["checkpoint", "create", "all", "--to", "s3://bucket/a?token=geheim"],
+            &[
+                "replay",
+                "--to-group",
+                "a",
+                "--dry-run",
+                "--from",
+                "checkpoint:s3://key:geheim@bucket/a/order/1",
+            ],
+        ] {
+            let error = Cli::try_parse_from([&["storectl"], args].concat()).unwrap_err().to_string();
+            assert!(
+                error.contains("environment") && error.contains("--") && !error.contains("geheim"),
+                "{error}"
+            );
         }
     }
 

@@ -1,28 +1,32 @@
 //! `storectl doctor`: whether all that is to be read from the log is still in it.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use fold::Database;
-use fold::checkpoint::list;
+use fold::checkpoint::{Place, list};
 use messaging::log::{Extent, Log};
 use messaging::standing;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::checkpoint::{Unshown, place};
 use crate::dead_letters::{DatabaseArgs, Service};
 use crate::demo::LogArgs;
+
+/// The listener that stores have, unless they do without.
+const USUAL: &str = "analytics";
 
 /// What is said on the command line.
 #[derive(Args, Debug)]
 pub struct DoctorArgs {
-    /// The folder of the checkpoints; without it none are looked at
-    #[arg(long, value_name = "FOLDER", env = "CHECKPOINT_FOLDER")]
-    checkpoints: Option<PathBuf>,
-    /// Listeners that are looked at beside the services: the name of the group, which is that of the database
-    #[arg(long = "listener", value_name = "NAME", default_value = "analytics")]
+    /// Where checkpoints are, a folder or a URL; without it none are looked at
+    #[arg(long, value_name = "PLACE", env = "CHECKPOINT_FOLDER", value_parser = Unshown(place))]
+    checkpoints: Option<Place>,
+    /// Listeners that are looked at beside the services: the name of the group, which is that of the database. Unless some are named:
+    /// analytics, where it has a database
+    #[arg(long = "listener", value_name = "NAME")]
     listeners: Vec<String>,
     /// Print one JSON document, for tools
     #[arg(long)]
@@ -50,29 +54,46 @@ pub struct Looked {
 pub async fn run(args: DoctorArgs, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let extents = Log::open(&args.log.kafka())?.extents(events::topics::ALL).await?;
     let mut looked = Vec::new();
+    let mut left_out = None;
     let services = Service::ALL.iter().map(|service| (service.name(), args.databases.address(*service)));
     let listeners = args.listeners.iter().map(|name| (name.as_str(), args.databases.address_of(name)));
     for (name, address) in services.chain(listeners) {
-        let (url, password) = address?;
-        let database = Database::at(name, &url, password.as_deref())?;
-        looked.extend(positions(name, &database, &extents).await?);
+        looked.extend(positions(name, &at(name, address)?, &extents).await?);
     }
-    if let Some(folder) = &args.checkpoints {
+    if args.listeners.is_empty() {
+        let database = at(USUAL, args.databases.address_of(USUAL))?;
+        if database.exists().await? {
+            looked.extend(positions(USUAL, &database, &extents).await?);
+        } else {
+            left_out = Some(format!(
+                "{USUAL} is not looked at: it has no database here, so it has never run; --listener names others"
+            ));
+        }
+    }
+    if let Some(place) = &args.checkpoints {
         for service in Service::ALL {
-            looked.extend(checkpoints(service, folder, &extents)?);
+            looked.extend(checkpoints(service, place, &extents).await?);
         }
     }
     let wrong = looked.iter().filter(|one| one.wrong.is_some()).count();
     if args.json {
-        writeln!(out, "{:#}", json!({ "looked_at": looked, "outside": wrong }))?;
+        writeln!(out, "{:#}", json!({ "looked_at": looked, "outside": wrong, "left_out": left_out }))?;
     } else {
         for Looked { of, what, at, wrong } in &looked {
             let wrong = wrong.as_ref().map_or("inside".to_owned(), |wrong| format!("OUTSIDE: {wrong}"));
             writeln!(out, "{of} {what} at {at}: {wrong}")?;
         }
+        if let Some(left_out) = left_out {
+            writeln!(out, "{left_out}")?;
+        }
         writeln!(out, "{} places looked at, {wrong} outside the log", looked.len())?;
     }
     Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn at(name: &str, address: anyhow::Result<(String, Option<String>)>) -> anyhow::Result<Database> {
+    let (url, password) = address?;
+    Ok(Database::at(name, &url, password.as_deref())?)
 }
 
 /// Where a service, or a listener, goes on.
@@ -108,10 +129,10 @@ fn wrong(topic: &str, partition: i32, next: i64, extents: &[Extent]) -> Option<S
 }
 
 /// The checkpoints of a service: whether the log goes on from them, and from one at all.
-pub fn checkpoints(service: Service, folder: &Path, extents: &[Extent]) -> anyhow::Result<Vec<Looked>> {
+pub async fn checkpoints(service: Service, place: &Place, extents: &[Extent]) -> anyhow::Result<Vec<Looked>> {
     let mut looked = Vec::new();
-    for found in list(folder, service.name())? {
-        let (at, wrong) = match found.verify() {
+    for found in list(place, service.name()).await? {
+        let (at, wrong) = match found.verify().await {
             Err(wrong) => ("an unknown place".to_owned(), Some(format!("{wrong}; prune it"))),
             Ok(manifest) => {
                 let outside = manifest.outside(extents).into_iter().next();
@@ -122,8 +143,7 @@ pub fn checkpoints(service: Service, folder: &Path, extents: &[Extent]) -> anyho
                 (manifest.at.clone(), said)
             }
         };
-        let what = found.path.display().to_string();
-        looked.push(Looked { of: service.name().to_owned(), what, at, wrong });
+        looked.push(Looked { of: service.name().to_owned(), what: found.path.clone(), at, wrong });
     }
     Ok(looked)
 }

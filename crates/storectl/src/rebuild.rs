@@ -1,17 +1,18 @@
 //! `storectl rebuild`: the tables of a service, made anew from the log.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use fold::checkpoint::Place;
 use fold::rebuild::{How, Rebuilt, rebuild};
 use fold::{Database, FoldError, Progress};
 use messaging::log::Log;
 use serde_json::json;
 
 use crate::audit::{self, Bar, Which};
+use crate::checkpoint::{Unshown, place};
 use crate::dead_letters::{DatabaseArgs, Service};
 use crate::demo::LogArgs;
 
@@ -26,9 +27,9 @@ pub struct RebuildArgs {
     /// Give up events that were decided and not sent: the log does not have them, and never will
     #[arg(long)]
     lose_unsent: bool,
-    /// The folder of the checkpoints: begin with the newest that is whole, instead of the beginning of the log
-    #[arg(long, value_name = "FOLDER", env = "CHECKPOINT_FOLDER")]
-    checkpoints: Option<PathBuf>,
+    /// Where checkpoints are, a folder or a URL: begin with the newest that is whole, instead of the beginning of the log
+    #[arg(long, value_name = "PLACE", env = "CHECKPOINT_FOLDER", value_parser = Unshown(place))]
+    checkpoints: Option<Place>,
     /// Print one JSON document, for tools
     #[arg(long)]
     json: bool,
@@ -104,7 +105,7 @@ fn tell_rebuilt(rebuilt: &Rebuilt, out: &mut impl Write) -> std::io::Result<()> 
         writeln!(out, "  not used: {why}")?;
     }
     if let Some(from) = from {
-        writeln!(out, "  begun with the checkpoint {}", from.display())?;
+        writeln!(out, "  begun with the checkpoint {from}")?;
     }
     if *lost_events > 0 {
         writeln!(out, "  lost: {lost_events} events that were decided and not sent")?;

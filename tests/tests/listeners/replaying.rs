@@ -1,9 +1,13 @@
 //! `storectl replay` is killed in the midst: nothing is set back, and nothing is emptied, until all of it is.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Stdio;
 
+use fold::checkpoint::{Created, Place};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
+use storectl::dead_letters::Service;
 use system_tests::{Load, SOON, Shop};
 use testkit::until;
 use tokio::process::{Child, Command};
@@ -52,6 +56,85 @@ async fn a_replay_that_is_killed_has_changed_nothing_and_the_next_one_counts_the
     shop.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_from_a_checkpoint_begins_where_that_goes_on_and_is_refused_where_it_says_nothing() {
+    let shop = Shop::open().await;
+    let _leftovers = leftovers(&shop);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(testkit::Parts::unique());
+    let place = Place::from(folder.as_path());
+    Load::prepare(&shop).await;
+    let load = Load::start(&shop);
+    load.accepts(SOME).await;
+    load.stop().await;
+    shop.in_order().await;
+    let order = checkpoint(&shop, Service::Order, &place).await;
+    let listener = all::listeners::start(shop.running(), analytics(), 0).await.unwrap();
+    let load = Load::start(&shop);
+    load.accepts(SOME).await;
+    load.stop().await;
+    shop.in_order().await;
+    balanced(&listener.url(), &Books::of(&shop).await).await;
+    listener.stop().await;
+    let from = async |checkpoint: &str, more: &[&str]| {
+        let asked = format!("checkpoint:{checkpoint}");
+        let run = replay(&shop, &asked, more).env("CHECKPOINT_FOLDER", &folder).spawn().unwrap();
+        let done = run.wait_with_output().await.unwrap();
+        (done.status.code(), String::from_utf8(done.stdout).unwrap())
+    };
+    let (code, said) = from("order", &[]).await;
+    assert!(code == Some(1) && said.contains("keeps sums"), "{said}");
+
+    // From here on it is a listener that keeps facts by their id, and does not start again.
+    let mut listening = connect(&shop).await;
+    let sums = "UPDATE messaging.listener SET anew = false, tables = '{}'";
+    sqlx::query(sums).execute(&mut listening).await.unwrap();
+    let read: Vec<String> = sqlx::query_scalar("SELECT unnest(topics) FROM messaging.listener ORDER BY 1")
+        .fetch_all(&mut listening)
+        .await
+        .unwrap();
+    listening.close().await.unwrap();
+    let says = |topic: &String| order.manifest.positions.iter().any(|at| at.topic == *topic);
+    let before = kept(&shop).await;
+    if let Some(none) = read.iter().find(|topic| !says(topic)) {
+        let (code, said) = from("order", &[]).await;
+        assert!(code == Some(1) && said.contains(&format!("no place in {none}/")), "{said}");
+    }
+    let (code, said) = from("billing", &[]).await;
+    assert!(code == Some(1) && said.contains("there is no checkpoint of billing"), "{said}");
+    assert_eq!(kept(&shop).await, before, "a refusal changes nothing");
+
+    // The one that is named, and is not the newest; then the newest, which is damaged and passed over.
+    let newer = checkpoint(&shop, Service::Order, &place).await;
+    let manifest = Path::new(&newer.path).join("manifest.json");
+    std::fs::write(&manifest, "{}").unwrap();
+    let (code, said) = from(&newer.path, &["--topic", "orders"]).await;
+    assert!(code == Some(1) && said.contains("not as it was written"), "{said}");
+    let (code, said) = from(&order.path, &["--topic", "orders", "--dry-run"]).await;
+    assert!(code == Some(0) && said.contains("nothing is changed"), "{said}");
+    assert_eq!(kept(&shop).await, before);
+    let (code, said) = from("order", &["--topic", "orders"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let wanted = order.manifest.positions.iter().filter(|at| at.topic == "orders");
+    let wanted: BTreeMap<i32, i64> = wanted.map(|at| (at.partition, at.next)).collect();
+    assert_eq!(positions(&shop).await, wanted);
+    std::fs::remove_dir_all(folder).unwrap();
+    shop.close().await;
+}
+
+async fn checkpoint(shop: &Shop, service: Service, place: &Place) -> Created {
+    let (database, log) = (shop.database_of(service), shop.log());
+    storectl::checkpoint::one(service, &database, &log, place, SOON, |_| {}).await.unwrap()
+}
+
+/// Where the listener goes on in `orders`.
+async fn positions(shop: &Shop) -> BTreeMap<i32, i64> {
+    let mut listening = connect(shop).await;
+    let positions = "SELECT partition, next_offset FROM messaging.position WHERE topic = 'orders'";
+    let positions: Vec<(i32, i64)> = sqlx::query_as(positions).fetch_all(&mut listening).await.unwrap();
+    listening.close().await.unwrap();
+    positions.into_iter().collect()
+}
+
 /// From now on a statement like this sleeps once it is done. No lock would do: whoever else is connected is in the way of a replay.
 async fn stand_at(shop: &Shop, step: &str) {
     let statements = format!(
@@ -64,11 +147,17 @@ async fn stand_at(shop: &Shop, step: &str) {
     listening.close().await.unwrap();
 }
 
-/// `storectl replay`, as an operator runs it.
 fn start(shop: &Shop) -> Child {
+    replay(shop, "beginning", &[]).spawn().unwrap()
+}
+
+/// `storectl replay`, as an operator runs it.
+fn replay(shop: &Shop, from: &str, more: &[&str]) -> Command {
     let (settings, plan) = (shop.running().settings(), shop.running().plan());
-    Command::new(system_tests::torture::programs().unwrap().join("storectl"))
-        .args(["replay", "--to-group", "analytics", "--from", "beginning", "--by", "ada", "--why", "a test"])
+    let mut command = Command::new(system_tests::torture::programs().unwrap().join("storectl"));
+    command
+        .args(["replay", "--to-group", "analytics", "--from", from, "--by", "ada", "--why", "a test"])
+        .args(more)
         .env("KAFKA_BOOTSTRAP", &settings.kafka_bootstrap)
         .env("REGISTRY_URL", &settings.registry_url)
         .env("TOPIC_PREFIX", &settings.topic_prefix)
@@ -76,9 +165,8 @@ fn start(shop: &Shop) -> Child {
         .env("DATABASE_PREFIX", &plan.database_prefix)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap()
+        .kill_on_drop(true);
+    command
 }
 
 /// Waits until it sleeps; the process of the server that works for it. Asked from elsewhere, so as not to be in the way.

@@ -6,12 +6,13 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use all::launch::Program;
-use fold::checkpoint::{Created, list, prune};
+use fold::checkpoint::{Created, Place, list, prune};
 use fold::rebuild::{How, Rebuilt};
 use fold::{Database, FoldError};
 use messaging::Settings;
 use messaging::admin::delete_records;
 use messaging::log::Log;
+use sqlx::{Connection as _, PgConnection};
 use storectl::dead_letters::Service;
 use system_tests::{Load, Shop};
 
@@ -20,18 +21,27 @@ use crate::{lived_in, program};
 
 const SOON: Duration = Duration::from_secs(30);
 
-fn folder() -> PathBuf {
+/// An event that nobody sends while the service is stopped.
+pub(crate) const UNSENT: &str =
+    "INSERT INTO messaging.outbox (shard, topic, key, event_id, record, fingerprint, sequence, time, correlation)
+     VALUES (0, 'orders', 'k', gen_random_uuid(), 'r', '', 1, now(), 'k')";
+
+pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(testkit::Parts::unique())
 }
 
-async fn checkpoint(shop: &Shop, service: Service, folder: &Path) -> Created {
+pub(crate) async fn checkpoint(shop: &Shop, service: Service, folder: &Path) -> Created {
     let (database, log) = (shop.database_of(service), shop.log());
-    storectl::checkpoint::one(service, &database, &log, folder, SOON, |_| {}).await.unwrap()
+    storectl::checkpoint::one(service, &database, &log, &Place::from(folder), SOON, |_| {}).await.unwrap()
 }
 
-async fn rebuild(shop: &Shop, service: Service, folder: Option<&Path>) -> Result<Rebuilt, FoldError> {
+pub(crate) async fn rebuild(
+    shop: &Shop,
+    service: Service,
+    folder: Option<&Path>,
+) -> Result<Rebuilt, FoldError> {
     let (database, log) = (shop.database_of(service), shop.log());
-    let how = How { checkpoints: folder.map(Path::to_owned), ..How::default() };
+    let how = How { checkpoints: folder.map(Place::from), ..How::default() };
     storectl::rebuild::one(service, &database, &log, how, |_| {}).await
 }
 
@@ -94,7 +104,7 @@ async fn a_damaged_checkpoint_is_passed_over_and_without_the_beginning_of_the_lo
     let (mut shop, folder) = (lived_in(8).await, folder());
     let first = checkpoint(&shop, Service::Billing, &folder).await;
     let second = checkpoint(&shop, Service::Billing, &folder).await;
-    let rows = second.path.join("payments.copy");
+    let rows = Path::new(&second.path).join("payments.copy");
     let mut bytes = std::fs::read(&rows).unwrap();
     bytes[3] ^= 1;
     std::fs::write(&rows, bytes).unwrap();
@@ -129,8 +139,44 @@ async fn a_damaged_checkpoint_is_passed_over_and_without_the_beginning_of_the_lo
     shop.execute(Program::Billing, "UPDATE messaging.position SET next_offset = 1000000 WHERE partition = 0")
         .await;
     assert_eq!(looked().await, 1);
-    let pruned = prune(&folder, "billing", 3).unwrap();
+    let pruned = prune(&Place::from(folder), "billing", 3).await.unwrap();
     assert_eq!((pruned.removed, pruned.kept), (vec![second.path], vec![first.path]));
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_of_a_newer_release_are_not_copied() {
+    let (shop, folder) = (lived_in(2).await, folder());
+    let url = shop.running().database(Program::Email).unwrap().database_admin_url.clone().unwrap();
+    let mut admin = PgConnection::connect(url.reveal()).await.unwrap();
+    let newer = "INSERT INTO public._sqlx_migrations (version, description, success, checksum, execution_time)
+                 SELECT max(version) + 1, 'of a newer release', true, '', 0 FROM public._sqlx_migrations WHERE version < 900000";
+    sqlx::query(newer).execute(&mut admin).await.unwrap();
+    let (database, log, place) = (shop.database_of(Service::Email), shop.log(), Place::from(folder));
+    let refused = storectl::checkpoint::one(Service::Email, &database, &log, &place, SOON, |_| {}).await;
+    let refused = refused.unwrap_err();
+    assert!(matches!(refused, FoldError::OtherTables { .. }), "{refused}");
+    assert!(refused.to_string().contains("use the storectl of the release that runs"), "{refused}");
+    assert!(list(&place, "email").await.unwrap().is_empty());
+    let gone = "DELETE FROM public._sqlx_migrations WHERE description = 'of a newer release'";
+    sqlx::query(gone).execute(&mut admin).await.unwrap();
+    admin.close().await.unwrap();
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_local_to_a_row_is_not_copied_and_begins_anew() {
+    let (mut shop, folder) = (lived_in(4).await, folder());
+    shop.execute(Program::Billing, "UPDATE payments SET attempts = 7").await;
+    let created = checkpoint(&shop, Service::Billing, &folder).await;
+    let payments = created.manifest.files.iter().find(|piece| piece.table == "payments").unwrap();
+    let at = payments.columns.iter().position(|column| column == "attempts").unwrap();
+    let rows = std::fs::read_to_string(Path::new(&created.path).join(&payments.file)).unwrap();
+    assert!(!rows.is_empty() && rows.lines().all(|row| row.split('\t').nth(at) == Some("0")), "{rows}");
+    shop.store().stop_program(Program::Billing).await;
+    rebuild(&shop, Service::Billing, Some(&folder)).await.unwrap();
+    assert_eq!(shop.number(Program::Billing, "SELECT max(attempts)::bigint FROM payments").await, 0);
+    shop.store().start_program(Program::Billing).await.unwrap();
     shop.close().await;
 }
 
@@ -160,24 +206,24 @@ async fn nothing_is_taken_for_a_checkpoint_before_it_is_whole_and_all_of_it_is_i
     assert!(lines.by_ref().map(Result::unwrap).any(|line| line == "copied order_changes"));
     child.kill().unwrap();
     child.wait().unwrap();
+    let place = Place::from(folder.as_path());
     let left = std::fs::read_dir(folder.join("order")).unwrap().count();
-    assert_eq!((left, list(&folder, "order").unwrap().len()), (1, 0), "a half one is there, and is none");
+    assert_eq!(
+        (left, list(&place, "order").await.unwrap().len()),
+        (1, 0),
+        "a half one is there, and is none"
+    );
 
     shop.store().stop_program(Program::Order).await;
-    shop.execute(
-        Program::Order,
-        "INSERT INTO messaging.outbox (shard, topic, key, event_id, record, fingerprint, sequence, time, correlation)
-         VALUES (0, 'orders', 'k', gen_random_uuid(), 'r', '', 1, now(), 'k')",
-    )
-    .await;
+    shop.execute(Program::Order, UNSENT).await;
     let (database, log) = (shop.database_of(Service::Order), shop.log());
-    let refused = storectl::checkpoint::one(Service::Order, &database, &log, &folder, Duration::ZERO, |_| {});
+    let refused = storectl::checkpoint::one(Service::Order, &database, &log, &place, Duration::ZERO, |_| {});
     let refused = refused.await.unwrap_err();
     assert!(matches!(refused, FoldError::Unrelayed { events: 1, .. }), "{refused}");
-    assert!(list(&folder, "order").unwrap().is_empty());
+    assert!(list(&place, "order").await.unwrap().is_empty());
     shop.execute(Program::Order, "DELETE FROM messaging.outbox").await;
     checkpoint(&shop, Service::Order, &folder).await;
-    assert_eq!(list(&folder, "order").unwrap().len(), 1);
+    assert_eq!(list(&place, "order").await.unwrap().len(), 1);
     shop.store().start_program(Program::Order).await.unwrap();
     shop.close().await;
 }
@@ -194,5 +240,6 @@ async fn be_killed(given: &str) {
             std::thread::park();
         }
     };
-    storectl::checkpoint::one(Service::Order, &database, &log, Path::new(to), SOON, told).await.unwrap();
+    let place = Place::from(Path::new(to));
+    storectl::checkpoint::one(Service::Order, &database, &log, &place, SOON, told).await.unwrap();
 }

@@ -2,11 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot get fails it")]
 
 mod auditing;
+mod bucket;
 mod checkpoints;
 mod copying;
+mod cut;
 mod losing;
+mod parked;
 mod planting;
 mod rebuilding;
+mod stored;
 mod swapping;
 
 use all::launch::Program;

@@ -10,10 +10,14 @@
 //! what it was made of. What is in the rows and *not yet in the log* would be a lie if it never came there: the copy becomes
 //! a checkpoint only when all of it has left the outbox, which it does when the broker has it.
 
+mod bucket;
 mod folder;
+mod kept;
 mod manifest;
+mod place;
+#[cfg(test)]
+mod tests;
 
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use kernel::Event as _;
@@ -21,9 +25,11 @@ use messaging::log::{Extent, Log};
 use messaging::standing;
 use sqlx::{Connection as _, PgConnection};
 
-use self::folder::Making;
-pub use self::folder::{Found, Pruned, list, prune};
+use self::kept::Making;
+pub use self::kept::{Found, Pruned, list, prune};
+pub(crate) use self::kept::{Reading, Writing};
 pub use self::manifest::{Manifest, Next, Piece};
+pub use self::place::Place;
 use crate::store::{Database, snapshot};
 use crate::{FoldError, Projection, Shelf, Table, Whose};
 
@@ -32,8 +38,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// One that was made.
 #[derive(Clone, Debug)]
 pub struct Created {
-    /// Its folder.
-    pub path: PathBuf,
+    /// Where it is.
+    pub path: String,
     /// What it says of itself.
     pub manifest: Manifest,
     /// How long the snapshot was open. For as long it held its locks, for which no write waits.
@@ -44,30 +50,22 @@ pub struct Created {
     pub unsent: usize,
 }
 
-/// Makes one below `folder`, while the service runs; `tell` hears of each table. `within`: how long it may take until all events of
+/// Makes one in `place`, while the service runs; `tell` hears of each table. `within`: how long it may take until all events of
 /// the snapshot are in the log.
 pub async fn create<P: Projection, S: Shelf<P>>(
     projection: P,
     shelf: S,
     database: &Database,
     log: &Log,
-    (folder, within): (&Path, Duration),
+    (place, within): (&Place, Duration),
     tell: impl FnMut(&'static str),
 ) -> Result<Created, FoldError> {
-    let making = Making::begin(folder, projection.service())?;
-    let mut connection = match database.for_tables().await {
-        Ok(connection) => connection,
-        Err(error) => {
-            making.abandon();
-            return Err(error.into());
-        }
-    };
-    let created = copy(&projection, &shelf, &mut connection, log, &making, within, tell).await;
+    // Whoever may not use it hears so before a snapshot is taken.
+    place.join(projection.service()).below().await?;
+    let mut connection = database.for_tables().await?;
+    let created = copy(&projection, &shelf, &mut connection, log, (place, within), tell).await;
     // One that is only dropped would keep others out until the server has seen it.
     let _closed = connection.close().await;
-    if created.is_err() {
-        making.abandon();
-    }
     created
 }
 
@@ -76,9 +74,8 @@ async fn copy<P: Projection, S: Shelf<P>>(
     shelf: &S,
     connection: &mut PgConnection,
     log: &Log,
-    making: &Making,
-    within: Duration,
-    mut tell: impl FnMut(&'static str),
+    (place, within): (&Place, Duration),
+    tell: impl FnMut(&'static str),
 ) -> Result<Created, FoldError> {
     let service = projection.service();
     snapshot::take(connection, service).await?;
@@ -92,27 +89,21 @@ async fn copy<P: Projection, S: Shelf<P>>(
     let (mut snapshot, at) = snapshot::Snapshot::begin(connection).await?;
     let handled = snapshot.handled().await?;
     let unsent = snapshot.unsent().await?;
-    let mut files = Vec::new();
-    for table in tables(projection, shelf) {
-        let mut file = making.file(&format!("{}.copy", table.name))?;
-        let columns = snapshot.copy(&table, |bytes| file.write(bytes)).await?;
-        let (rows, bytes, sha256) = file.finish()?;
-        let (file, table_name) = (format!("{}.copy", table.name), table.name.to_owned());
-        files.push(Piece { file, table: table_name, columns, rows, bytes, sha256 });
-        tell(table.name);
-    }
+    let making = Making::begin(place, service, &at)?;
+    let copied = files(&mut snapshot, &tables(projection, shelf), &making, tell).await;
     snapshot.end().await?;
     let (open, begun) = (begun.elapsed(), Instant::now());
-    loop {
-        let events = standing::still_unsent(connection, &unsent).await?;
-        if events == 0 {
-            break;
+    let copied = match copied {
+        Ok(files) => relayed(connection, &unsent, service, within).await.map(|()| files),
+        failed => failed,
+    };
+    let files = match copied {
+        Ok(files) => files,
+        Err(error) => {
+            making.abandon().await;
+            return Err(error);
         }
-        if begun.elapsed() > within {
-            return Err(FoldError::Unrelayed { service, events, within });
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
+    };
     let relayed_within = begun.elapsed();
     let next = |extent: &Extent| {
         let read = handled.get(&(extent.topic.to_owned(), extent.partition)).copied();
@@ -129,30 +120,74 @@ async fn copy<P: Projection, S: Shelf<P>>(
         positions: facts.map(next).collect(),
         files,
     };
-    let path = making.finish(&manifest)?;
+    let path = making.finish(&manifest).await?;
     Ok(Created { path, manifest, snapshot: open, relayed_within, unsent: unsent.len() })
 }
 
+async fn files(
+    snapshot: &mut snapshot::Snapshot<'_>,
+    tables: &[Table],
+    making: &Making,
+    mut tell: impl FnMut(&'static str),
+) -> Result<Vec<Piece>, FoldError> {
+    let mut files = Vec::new();
+    for table in tables {
+        let (name, table_name) = (format!("{}.copy", table.name), table.name.to_owned());
+        let mut file = making.file(&name)?;
+        let columns = match snapshot.copy(table, &mut file).await {
+            Ok(columns) => columns,
+            Err(error) => {
+                file.abandon().await;
+                return Err(error);
+            }
+        };
+        let (rows, bytes, sha256) = file.finish().await?;
+        files.push(Piece { file: name, table: table_name, columns, rows, bytes, sha256 });
+        tell(table.name);
+    }
+    Ok(files)
+}
+
+/// Waits until these events are in the log.
+async fn relayed(
+    connection: &mut PgConnection,
+    unsent: &[i64],
+    service: &'static str,
+    within: Duration,
+) -> Result<(), FoldError> {
+    let begun = Instant::now();
+    loop {
+        let events = standing::still_unsent(connection, unsent).await?;
+        if events == 0 {
+            return Ok(());
+        }
+        if begun.elapsed() > within {
+            return Err(FoldError::Unrelayed { service, events, within });
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
 /// The newest that a fold can go on from, and why those before it cannot be.
-pub(crate) fn choose<P: Projection, S: Shelf<P>>(
+pub(crate) async fn choose<P: Projection, S: Shelf<P>>(
     projection: &P,
     shelf: &S,
-    folder: &Path,
+    place: &Place,
     extents: &[Extent],
 ) -> Result<(Option<Found>, Vec<String>), FoldError> {
     let ours = shelf.migrator().iter().map(|one| one.version).max().unwrap_or(0);
     let mut rejected = Vec::new();
-    for found in list(folder, projection.service())? {
-        match usable(&found, ours, extents) {
+    for found in list(place, projection.service()).await? {
+        match usable(&found, ours, extents).await {
             Ok(()) => return Ok((Some(found), rejected)),
-            Err(why) => rejected.push(format!("{}: {why}", found.path.display())),
+            Err(why) => rejected.push(format!("{}: {why}", found.path)),
         }
     }
     Ok((None, rejected))
 }
 
-fn usable(found: &Found, ours: i64, extents: &[Extent]) -> Result<(), String> {
-    let manifest = found.verify()?;
+async fn usable(found: &Found, ours: i64, extents: &[Extent]) -> Result<(), String> {
+    let manifest = found.verify().await?;
     if manifest.tables != ours {
         return Err(format!(
             "its tables are at migration {}, those of this build at {ours}",

@@ -20,6 +20,9 @@ pub struct Database {
     options: PgConnectOptions,
 }
 
+/// As Postgres says it: `invalid_catalog_name`.
+const NO_SUCH_DATABASE: &str = "3D000";
+
 /// Name of our connections: not that of the service, whose connections tell that it is alive.
 const APPLICATION: &str = "storectl";
 
@@ -39,6 +42,20 @@ impl Database {
     /// A connection to it.
     pub async fn connect(&self) -> Result<PgConnection, FoldError> {
         Ok(self.with(&[]).await?)
+    }
+
+    /// Whether the server has it. `Err`: it does not answer, or does not say.
+    pub async fn exists(&self) -> Result<bool, FoldError> {
+        match self.options.connect().await {
+            Ok(connection) => {
+                let _closed = sqlx::Connection::close(connection).await;
+                Ok(true)
+            }
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NO_SUCH_DATABASE) => {
+                Ok(false)
+            }
+            Err(error) => Err(StoreError::doing("look for a database")(error).into()),
+        }
     }
 
     /// Every statement finds its rows one by one by an index, as in the service: the tables grow while plans are kept.

@@ -146,7 +146,7 @@ impl Scratch {
             .map_err(StoreError::doing("make the place in the log"))?;
         if let Some((base, Ok(manifest))) = base.map(|base| (base, &base.manifest)) {
             for piece in &manifest.files {
-                let rows = base.read(piece)?;
+                let rows = base.read(piece).await?;
                 copy_in(&mut transaction, &piece.table, &piece.columns, rows).await?;
             }
             for at in &manifest.positions {

@@ -8,6 +8,7 @@ use sqlx::migrate::Migrator;
 use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 
 use super::scratch::quoted;
+use crate::checkpoint::{Reading, Writing};
 use crate::{FoldError, Table};
 
 /// The database as it is at one moment. It holds the lightest lock there is on what it reads: no write waits for it.
@@ -68,12 +69,8 @@ impl<'a> Snapshot<'a> {
         standing::unsent_ids(&mut self.transaction).await
     }
 
-    /// Hands over what is folded of a table, piece by piece; returns its columns. What is local are counts; they begin anew, as in a fold.
-    pub(crate) async fn copy(
-        &mut self,
-        table: &Table,
-        mut piece: impl FnMut(&[u8]) -> Result<(), FoldError>,
-    ) -> Result<Vec<String>, FoldError> {
+    /// Writes what is folded of a table into a file; returns its columns. What is local are counts; they begin anew, as in a fold.
+    pub(crate) async fn copy(&mut self, table: &Table, file: &mut Writing) -> Result<Vec<String>, FoldError> {
         let columns: Vec<String> = sqlx::query_scalar(
             "SELECT column_name::text FROM information_schema.columns
              WHERE table_schema = 'public' AND table_name = $1 ORDER BY ordinal_position",
@@ -97,7 +94,7 @@ impl<'a> Snapshot<'a> {
         let failed = StoreError::doing("copy a table out");
         let mut pieces = self.transaction.copy_out_raw(&statement).await.map_err(failed)?;
         while let Some(bytes) = pieces.try_next().await.map_err(StoreError::doing("copy a table out"))? {
-            piece(&bytes)?;
+            file.write(&bytes).await?;
         }
         Ok(columns)
     }
@@ -113,14 +110,14 @@ pub(crate) async fn copy_in(
     connection: &mut PgConnection,
     table: &str,
     columns: &[String],
-    mut next: impl FnMut() -> Result<Option<Vec<u8>>, FoldError>,
+    mut rows: Reading,
 ) -> Result<u64, FoldError> {
     let failed = || StoreError::doing("copy a table in");
     let list = columns.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(", ");
     let statement = format!("COPY {} ({list}) FROM STDIN", quoted(table));
     let mut copy = connection.copy_in_raw(&statement).await.map_err(failed())?;
     loop {
-        match next() {
+        match rows.next().await {
             Ok(Some(bytes)) => {
                 copy.send(bytes).await.map_err(failed())?;
             }

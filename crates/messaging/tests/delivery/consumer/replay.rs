@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kernel::Timestamp;
 use messaging::listener::{Again, Heard, Listener, Listening};
-use messaging::replay::{From, Refusal, Replays, Wish};
+use messaging::replay::{From, Places, Refusal, Replays, Wish};
 use messaging::{Handler as _, Received, Refused};
 use sqlx::PgConnection;
 use testkit::until;
@@ -140,6 +140,32 @@ async fn a_replay_from_an_offset_or_a_time_begins_there_and_never_skips_forward(
     assert_eq!((plan.parts[0].from, plan.records()), (0, 4));
     let later = Timestamp::parse("2999-01-01T00:00:00Z").unwrap();
     assert!(matches!(planned(From::Time(later)).await, Err(Refusal::Nothing)));
+}
+
+#[tokio::test]
+async fn a_replay_from_the_places_of_somebody_else_begins_at_each_and_where_there_is_none_at_none() {
+    let world = World::new(1).await;
+    let reader = heard_once(&world, Again::AsItIs).await;
+    let replays = replays(&reader).await;
+    let at = |topic: &str, next| {
+        let next = [((topic.to_owned(), 0), next)].into();
+        From::Places(Places { of: "a checkpoint".to_owned(), next })
+    };
+    let planned = async |from| replays.look_ahead(&reader.settings, &wish(from)).await;
+    assert!(matches!(planned(at("others", 2)).await, Err(Refusal::NoPlace { .. })));
+    assert!(matches!(planned(at(NOTES, 4)).await, Err(Refusal::Nothing)), "it is there already");
+    let done = replays.carry_out(&reader.settings, &wish(at(NOTES, 2))).await.unwrap();
+    assert_eq!((done.parts[0].from, done.records()), (2, 2));
+    drop(replays);
+
+    let reader = reopened(reader).await;
+    let kept = "SELECT count(*) FROM messaging.replay WHERE begin_at = 'a checkpoint'";
+    assert_eq!(reader.count(kept).await, 1, "what it was begun from is kept");
+    let listener = reader.listen(Again::AsItIs).await;
+    reader.until_read(NOTES, 4).await;
+    listener.stop().await;
+    let twice = [("a".to_owned(), vec![1, 2, 2]), ("b".to_owned(), vec![1, 1])];
+    assert_eq!(by_key(&reader.effects().await), twice.into());
 }
 
 #[tokio::test]

@@ -1,13 +1,17 @@
 //! `storectl replay`: has a listener hear again what it heard before.
 
+mod since;
+
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Args;
-use kernel::Timestamp;
-use messaging::replay::{From, Plan, Refusal, Replays, Wish};
+use fold::checkpoint::Place;
+use messaging::replay::{Plan, Refusal, Replays, Wish};
 use serde_json::json;
 
+use self::since::Since;
+use crate::checkpoint::{Unshown, place};
 use crate::dead_letters::{DatabaseArgs, Service};
 use crate::demo::LogArgs;
 
@@ -20,9 +24,13 @@ pub struct ReplayArgs {
     /// Only this topic, without prefix, instead of all it reads
     #[arg(long)]
     topic: Option<String>,
-    /// Where to begin: `beginning`, a time such as 2026-05-01T12:00:00Z, or an offset
-    #[arg(long, value_parser = from)]
-    from: From,
+    /// Where to begin: `beginning`, a time such as 2026-05-01T12:00:00Z, an offset, or `checkpoint:SERVICE`, where the newest whole
+    /// checkpoint of a service goes on (`checkpoint:` and one as `checkpoint list` names it: that one)
+    #[arg(long, value_name = "BEGINNING", value_parser = Unshown(since::parse))]
+    from: Since,
+    /// Where checkpoints are, a folder or a URL; only for `--from checkpoint:…`
+    #[arg(long, value_name = "PLACE", env = "CHECKPOINT_FOLDER", value_parser = Unshown(place))]
+    checkpoints: Option<Place>,
     /// Say what would happen, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -41,15 +49,8 @@ pub struct ReplayArgs {
     databases: DatabaseArgs,
 }
 
-fn from(text: &str) -> Result<From, String> {
-    if text == "beginning" {
-        return Ok(From::Beginning);
-    }
-    let offset = || text.parse().ok().filter(|offset| *offset >= 0).map(From::Offset);
-    Timestamp::parse(text).map(From::Time).or_else(offset).ok_or_else(|| {
-        "expected `beginning`, a time such as 2026-05-01T12:00:00Z, or an offset such as 1200".to_owned()
-    })
-}
+/// Why not, for people.
+type Refused = String;
 
 /// Does what was asked. `Err`: it could not look.
 pub async fn run(args: ReplayArgs, out: &mut impl Write) -> anyhow::Result<ExitCode> {
@@ -64,12 +65,16 @@ pub async fn run(args: ReplayArgs, out: &mut impl Write) -> anyhow::Result<ExitC
 }
 
 /// The inner `Err` is a no; the outer one, that somebody does not answer.
-async fn replay(args: &ReplayArgs) -> anyhow::Result<Result<Plan, Refusal>> {
+async fn replay(args: &ReplayArgs) -> anyhow::Result<Result<Plan, Refused>> {
     let group = &args.to_group;
     // Known to publish, whatever its database says, and whether that answers or not.
     if Service::ALL.iter().any(|service| service.name() == group) {
-        return Ok(Err(Refusal::NotAListener(group.clone())));
+        return Ok(Err(Refusal::NotAListener(group.clone()).to_string()));
     }
+    let from = match args.from.begin(args.checkpoints.as_ref()).await? {
+        Ok(from) => from,
+        Err(refused) => return Ok(Err(refused)),
+    };
     let settings = args.log.kafka();
     let (url, password) = args.databases.address_of(group)?;
     // What is wrong with an address is not shown: there is a password in it.
@@ -79,7 +84,7 @@ async fn replay(args: &ReplayArgs) -> anyhow::Result<Result<Plan, Refusal>> {
     let wish = Wish {
         group: group.clone(),
         topic: args.topic.clone(),
-        from: args.from,
+        from,
         who: args.by.clone(),
         why: args.why.clone(),
     };
@@ -91,22 +96,22 @@ async fn replay(args: &ReplayArgs) -> anyhow::Result<Result<Plan, Refusal>> {
     match replayed {
         Err(refusal) if refusal.is_outage() => Err(anyhow::Error::from(refusal)
             .context(format!("cannot replay to {group}; see --kafka-bootstrap and --database-url"))),
-        other => Ok(other),
+        other => Ok(other.map_err(|refusal| refusal.to_string())),
     }
 }
 
-fn document(args: &ReplayArgs, replayed: &Result<Plan, Refusal>, out: &mut impl Write) -> io::Result<()> {
+fn document(args: &ReplayArgs, replayed: &Result<Plan, Refused>, out: &mut impl Write) -> io::Result<()> {
     let document = match replayed {
         Ok(plan) => {
             json!({"group": args.to_group, "replay": plan.replay, "dry_run": args.dry_run, "parts": plan.parts,
                    "records": plan.records(), "empties": plan.empties})
         }
-        Err(refusal) => json!({"group": args.to_group, "refused": refusal.to_string()}),
+        Err(refusal) => json!({"group": args.to_group, "refused": refusal}),
     };
     writeln!(out, "{document:#}")
 }
 
-fn tell(args: &ReplayArgs, replayed: &Result<Plan, Refusal>, out: &mut impl Write) -> io::Result<()> {
+fn tell(args: &ReplayArgs, replayed: &Result<Plan, Refused>, out: &mut impl Write) -> io::Result<()> {
     let group = &args.to_group;
     let plan = match replayed {
         Ok(plan) => plan,
@@ -127,19 +132,5 @@ fn tell(args: &ReplayArgs, replayed: &Result<Plan, Refusal>, out: &mut impl Writ
     match plan.replay {
         Some(id) => writeln!(out, "replay {id}: {group} hears {records} records again when it is started"),
         None => writeln!(out, "{group} would hear {records} records again; nothing is changed"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_beginning_is_a_word_a_time_or_an_offset() {
-        assert_eq!(from("beginning"), Ok(From::Beginning));
-        assert_eq!(from("1200"), Ok(From::Offset(1_200)));
-        let time = "2026-05-01T12:00:00Z";
-        assert_eq!(from(time), Ok(From::Time(Timestamp::parse(time).unwrap())));
-        assert!(from("-1").is_err() && from("yesterday").is_err());
     }
 }
