@@ -9,14 +9,14 @@ use axum::Router;
 use events::Event;
 use kernel::clock::SystemIds;
 use messaging::listener::{self, Listening};
-use messaging::{Repository, Runtime};
+use messaging::{Reads, Repository, Runtime};
 use service_kit::{Api, App, Database, Lifecycle, Running};
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use tokio_util::sync::CancellationToken;
 
 use crate::dependencies::Dependencies;
-use crate::{Args, Fold, Folded, Folding, Reads};
+use crate::{Args, Fold, Folded, Folding};
 
 /// A listener as a store starts it beside itself.
 #[derive(Clone, Copy, Debug)]

@@ -15,5 +15,5 @@ pub mod testing;
 pub use app::{Listener, Rooms, Starting, fold, main, start};
 pub use args::Args;
 pub use fold::{Fold, Folding, Kept};
-pub use reads::{Reads, reads};
+pub use reads::reads;
 pub use store::{Folded, find, problem};

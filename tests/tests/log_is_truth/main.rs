@@ -4,6 +4,7 @@
 mod auditing;
 mod checkpoints;
 mod copying;
+mod discarding;
 mod losing;
 mod planting;
 mod rebuilding;

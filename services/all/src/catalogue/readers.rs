@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use events::Event;
-use listener::Reads;
+use messaging::Reads;
 
 use crate::launch::Program;
 use crate::listeners::LISTENERS;

@@ -129,11 +129,14 @@ pub struct Erased {
 
 /// As messaging takes them.
 pub fn erasures(erased: &[Erased]) -> Vec<Erasure<'_>> {
-    let erasure = |one| {
-        let Erased { topic, partition, offset, key } = one;
-        Erasure { topic, partition: *partition, offset: *offset, key: key.as_bytes() }
-    };
-    erased.iter().map(erasure).collect()
+    let all = erased.iter();
+    all.map(|Erased { topic, partition, offset, key }| Erasure {
+        topic,
+        partition: *partition,
+        offset: *offset,
+        key: key.as_bytes(),
+    })
+    .collect()
 }
 
 impl Letter {
