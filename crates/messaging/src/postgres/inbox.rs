@@ -21,10 +21,9 @@ pub async fn insert(
     sorted.sort_unstable(); // two instances insert in the same order
     let (ids, days): (Vec<Uuid>, Vec<Date>) = sorted.into_iter().unzip();
     let fresh: Vec<Uuid> = sqlx::query_scalar(
-        // Only these ids are looked up, once: a join read all that was ever discarded, for one event as for many.
         "INSERT INTO messaging.inbox (event_id, day) SELECT * FROM unnest($1::uuid[], $2::date[]) AS new (event_id, day)
-         WHERE event_id <> ALL (ARRAY(SELECT letter.event_id FROM messaging.dead_letter AS letter
-                                      WHERE letter.event_id = ANY($1) AND letter.state = 'discarded'))
+         WHERE NOT EXISTS (SELECT FROM messaging.dead_letter AS letter
+                           WHERE letter.event_id = new.event_id AND letter.state = 'discarded')
          ON CONFLICT DO NOTHING RETURNING event_id",
     )
     .bind(ids)
