@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
+use events::Event;
 use kernel::clock::SystemIds;
 use messaging::listener::{self, Listening};
-use messaging::{Repository, Runtime};
+use messaging::{Reads, Repository, Runtime};
 use service_kit::{Api, App, Database, Lifecycle, Running};
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
@@ -26,6 +27,8 @@ pub struct Listener {
     pub port: u16,
     /// How its HTTP API describes itself.
     pub api: fn() -> Api,
+    /// What it reads, of one of each event: for the catalogue.
+    pub reads: fn(&[Event]) -> Reads,
     /// Starts it. Waits for nothing: database, Kafka and registry come when they come, and `/readyz` says so.
     pub start: fn(Args, CancellationToken) -> Starting,
 }
@@ -36,9 +39,10 @@ impl Listener {
         name: &'static str,
         port: u16,
         api: fn() -> Api,
+        reads: fn(&[Event]) -> Reads,
         start: fn(Args, CancellationToken) -> Starting,
     ) -> Self {
-        Self { name, port, api, start }
+        Self { name, port, api, reads, start }
     }
 }
 

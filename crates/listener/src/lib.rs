@@ -8,10 +8,12 @@ mod app;
 mod args;
 mod dependencies;
 mod fold;
+mod reads;
 mod store;
 pub mod testing;
 
 pub use app::{Listener, Rooms, Starting, fold, main, start};
 pub use args::Args;
 pub use fold::{Fold, Folding, Kept};
+pub use reads::reads;
 pub use store::{Folded, find, problem};

@@ -94,6 +94,28 @@ pub trait Handler: Send + Sync + 'static {
     }
 }
 
+/// What a handler reads: not a list, but its own answer when it is shown one event of every kind.
+#[derive(Clone, Debug)]
+pub struct Reads {
+    /// The topics it subscribes to, without prefix.
+    pub topics: &'static [&'static str],
+    /// Full names of the events it does something about.
+    pub events: BTreeSet<&'static str>,
+}
+
+impl Reads {
+    /// The handler's own subscription, and its own match: it does something about an event when that touches an aggregate of its.
+    pub fn of<H: Handler>(handler: &H, samples: &[H::Event]) -> Self {
+        let topics = handler.topics();
+        let concerned = |event: &&H::Event| {
+            let mut keys = BTreeSet::new();
+            handler.keys(event, &mut keys);
+            topics.contains(&event.topic()) && !keys.is_empty()
+        };
+        Self { topics, events: samples.iter().filter(concerned).map(Event::name).collect() }
+    }
+}
+
 /// Loads and saves the aggregates of a handler, many at once, in Postgres.
 pub trait Repository<H: Handler>: Send + Sync + 'static {
     /// Loads and locks the aggregates in the order of their keys; one that is not there yet is part of `Loaded` too.

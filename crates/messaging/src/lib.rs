@@ -39,7 +39,7 @@ pub mod trail;
 
 pub use effects::{Effects, IntentChange, NewIntent, Outgoing};
 pub use fail_point::{FailPoint, clock};
-pub use handler::{Handler, Intent, Metadata, Perform, Received, Refused, Repository, Retry, Worker};
+pub use handler::{Handler, Intent, Metadata, Perform, Reads, Received, Refused, Repository, Retry, Worker};
 pub use intents::{OpenIntent, lock_open};
 pub use outbox::{Cause, Decided, Outbox, Unsent};
 pub use postgres::{StoreError, standing};

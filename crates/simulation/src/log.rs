@@ -102,6 +102,6 @@ fn entry(row: &OutboxRow<Event>, offset: i64) -> Entry {
     let received = Received { event: row.event.event.clone(), metadata };
     Entry {
         raw: Raw { offset, key: key.clone(), value: None, headers, timestamp_ms: None },
-        record: Record { offset, key, content: Content::Event(Box::new(received)) },
+        record: Record::of(offset, key, Content::Event(Box::new(received))),
     }
 }

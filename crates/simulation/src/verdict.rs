@@ -35,7 +35,7 @@ fn left_over(world: &World) -> Vec<String> {
                 let (kind, key) = (&row.intent.kind, &row.intent.key);
                 left.push(format!("{}: the call {kind} of {key} was never concluded", stringify!($service)));
             }
-            for ((topic, partition, offset), letter) in database.letters() {
+            for ((topic, partition, offset), letter) in database.letters().iter().filter(|(_, it)| !it.is_discarded) {
                 let kind = letter.kind.as_str();
                 left.push(format!("{}: {topic}/{partition}@{offset} is parked: {kind}", stringify!($service)));
             }

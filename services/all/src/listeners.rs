@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::launch::{Store, make_database};
 
-/// Each of them, as `make run` starts them.
+/// Each of them: `make run` starts them, and the catalogue of events asks them what they read.
 pub static LISTENERS: &[&Listener] = &[
     // `make new-listener` puts a line here.
     &analytics::LISTENER,

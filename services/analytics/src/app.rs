@@ -1,6 +1,6 @@
 //! Puts the parts together. The only place that knows all of them.
 
-use listener::{Args, Listener, Rooms};
+use listener::{Args, Listener, Rooms, reads};
 use service_kit::Running;
 use tokio_util::sync::CancellationToken;
 
@@ -14,8 +14,9 @@ pub const NAME: &str = "analytics";
 pub const PORT: u16 = 8106;
 
 /// As a store starts it beside itself.
-pub static LISTENER: Listener =
-    Listener::new(NAME, PORT, http::api, |args, shutdown| Box::pin(start(args, shutdown)));
+pub static LISTENER: Listener = Listener::new(NAME, PORT, http::api, reads::<Analytics>, |args, shutdown| {
+    Box::pin(start(args, shutdown))
+});
 
 /// Runs the service until `shutdown`.
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {

@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use all::launch::{Plan, Program};
-use kernel::Ids as _;
-use kernel::clock::SystemIds;
+use events::CustomerRegistered;
+use kernel::clock::{SystemClock, SystemIds};
+use kernel::{Clock as _, Ids as _};
 use messaging::admin::{TopicSpec, create_topics};
+use messaging::dead_letters::{DeadLetters, Filter, What, Wish};
 use reqwest::{Method, StatusCode};
 use storectl::dead_letters::Service;
 use storectl::record::{From, To, save};
 use system_tests::canary::{Canaries, files_with, tombstones};
-use system_tests::{SOON, Shop, open_plan};
+use system_tests::{Planted, SOON, Shop, Visit, open_plan, plant};
 use testkit::{Leftovers, until};
+use uuid::Uuid;
 
 /// The broker looks for what is to be compacted every 15 s.
 const COMPACTED_WITHIN: Duration = Duration::from_mins(3);
@@ -38,9 +41,11 @@ async fn who_an_erased_customer_was_is_in_no_database_log_or_recording() {
     shop.cancel(&cancelled).await;
     shop.in_order().await;
 
+    not_handled(&shop, &canaries, customer).await;
+
     // The same search finds them while the customer is there: otherwise it would prove nothing.
     let before = in_databases(&shop, &canaries).await;
-    for table in ["order: public.customers", "email: public.customer"] {
+    for table in ["order: public.customers", "email: public.customer", "email: messaging.dead_letter"] {
         let (service, table) = table.split_once(": ").unwrap();
         let named = |found: &String| found.contains(&database(&shop, service)) && found.contains(table);
         assert!(before.iter().any(named), "not in {table} of {service}: {before:?}");
@@ -83,7 +88,37 @@ async fn who_an_erased_customer_was_is_in_no_database_log_or_recording() {
     }
     assert_eq!(in_databases(&shop, &canaries).await, Vec::<String>::new());
     listening.stop().await;
-    shop.close().await;
+    Visit::in_order(&shop).await; // not `close`: the letters are kept, with nothing in them
+    shop.shut().await;
+}
+
+/// Email cannot read what is said of the customer twice more: it parks both, and somebody gives the first up.
+async fn not_handled(shop: &Shop, canaries: &Canaries, customer: Uuid) {
+    let person = canaries.person();
+    let text = |field: &str| person[field].as_str().unwrap().to_owned();
+    let (name, email) = (text("name"), text("email"));
+    let (customer_id, registered_at) = (customer.into(), SystemClock.now());
+    let registered = CustomerRegistered { customer_id, name, email, registered_at };
+    let letters =
+        DeadLetters::at(shop.running().database(Program::Email).unwrap().database_url.reveal(), None);
+    let letters = letters.unwrap();
+    for state in ["discarded", "parked"] {
+        plant(shop, Program::Order, &[Planted::good(registered.clone()).cut()]).await;
+        let parked = until("email parks what it cannot read", SOON, async || {
+            letters.list(&Filter::default()).await.unwrap().pop().ok_or("nothing")
+        })
+        .await;
+        if state == "discarded" {
+            let filter = Filter { ids: vec![parked.id], ..Filter::default() };
+            let (who, why) = ("tester".to_owned(), Some("nobody of ours wrote it".to_owned()));
+            letters.ask(&Wish { what: What::Discard, filter, whole_keys: false, who, why }).await.unwrap();
+            until("it is discarded", SOON, async || {
+                let left = letters.list(&Filter::default()).await.unwrap();
+                if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+            })
+            .await;
+        }
+    }
 }
 
 /// The topic of the customers as the store makes it, but compacted as soon as the broker looks.

@@ -155,7 +155,7 @@ fn decoded(offset: i64, forged: &Forged) -> Record<Event> {
     };
     let raw = Raw { offset, key, value, headers, timestamp_ms: Some(offset) };
     let content = record::read(topic, &raw, raw.schema_id().map(|_| writer));
-    Record { offset, key: raw.key, content }
+    Record::of(offset, raw.key, content)
 }
 
 /// The key the content asks for: otherwise most records would end at it.

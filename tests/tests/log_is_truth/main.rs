@@ -6,6 +6,7 @@ mod bucket;
 mod checkpoints;
 mod copying;
 mod cut;
+mod discarding;
 mod losing;
 mod parked;
 mod planting;

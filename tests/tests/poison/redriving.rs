@@ -5,7 +5,7 @@ use clap::Parser as _;
 use serde_json::Value;
 use storectl::cli::{Cli, run};
 use system_tests::{Planted, SOON, Shop, Visit, plant};
-use testkit::until;
+use testkit::{Leftovers, until};
 
 use super::{READERS, created, open, parked};
 
@@ -109,5 +109,33 @@ async fn what_is_asked_while_the_service_is_away_is_kept_and_done_when_it_is_bac
         if found == 1 { Ok(()) } else { Err(found) }
     })
     .await;
+    shop.shut().await;
+}
+
+/// Its database is found by its name, beside those of the services.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_listener_parked_is_listed_shown_and_discarded_by_its_name() {
+    let shop = open().await;
+    let plan = shop.running().plan().clone();
+    let admin = plan.endpoints.postgres_admin_url.clone();
+    let _leftovers = Leftovers::new(&admin).databases([format!("{}analytics", plan.database_prefix)]);
+    let listener = all::listeners::LISTENERS.iter().find(|listener| listener.name == "analytics").unwrap();
+    let listening = all::listeners::start(shop.running(), listener, 0).await.unwrap();
+    let key = uuid::Uuid::from_u128(0x7001).to_string();
+    plant(&shop, Program::Order, &[Planted { key: key.clone(), ..Planted::good(created()).cut() }]).await;
+    let server = ["--database-url", admin.as_str(), "--database-prefix", plan.database_prefix.as_str()];
+    let act = async |args: &[&str]| storectl(&shop, &[&["dead-letters"], args, &server].concat()).await;
+    until("analytics parks it", SOON, async || {
+        let (said, _) = act(&["list", "--service", "analytics"]).await;
+        if said.contains(&key) && said.ends_with("1 dead letters\n") { Ok(()) } else { Err(said) }
+    })
+    .await;
+    let (said, code) = act(&["show", "analytics", "1"]).await;
+    assert!(said.starts_with("analytics 1, parked") && code == exit(0), "{said}");
+    let (said, code) = act(&["discard", "analytics", "1", "--who", "tester", "--reason", "noise"]).await;
+    assert!(said.contains("analytics discard 1: 0 redriven, 1 discarded") && code == exit(0), "{said}");
+    let (said, _) = act(&["list", "--service", "analytics"]).await;
+    assert_eq!(said, "0 dead letters\n");
+    listening.stop().await;
     shop.shut().await;
 }

@@ -103,7 +103,12 @@ mod tests {
     fn ready(partition: i32, records: usize) -> Ready<EventId> {
         let pending = |offset| Pending {
             raw: Raw { offset, key: None, value: None, headers: Vec::new(), timestamp_ms: None },
-            record: Record { offset, key: None, content: Content::Unknown(Uuid::nil().to_string()) },
+            record: Record {
+                offset,
+                key: None,
+                content: Content::Unknown(Uuid::nil().to_string()),
+                erases: false,
+            },
             step: Step::Unseen(TraceContext::default()),
             replayed: false,
         };

@@ -13,11 +13,11 @@ use crate::core::batch::Content;
 use crate::core::chain;
 use crate::core::consumer::{Next, Outcome, Parking};
 use crate::core::redrive::{Course, Letter, Turn, turns};
-use crate::core::transaction::{Deciding, Done, Failure, Place, react};
+use crate::core::transaction::{Deciding, Done, Erasure, Failure, Place, react};
 use crate::kafka::wire::decode;
 use crate::outbox::Cause;
 use crate::postgres::action::{self, Action, Parked, Step, StepOutcome};
-use crate::postgres::{ANSWER_WITHIN, Session, inbox};
+use crate::postgres::{ANSWER_WITHIN, Session, dead_letter, inbox};
 use crate::trace;
 use crate::{Handler, Received, Repository, Runtime, StoreError, metrics};
 
@@ -185,6 +185,7 @@ impl<'a, H: Handler, R: Repository<H>> Batch<'a, H, R> {
         ids: &[i64],
     ) -> Result<(Done<H>, Vec<Step>), Failure> {
         let Shared { runtime, handler, .. } = self.consumer;
+        self.erase(session).await?;
         let ahead = action::ahead(session.connection, ids).await?;
         let turns = turns(self.letters.iter().map(|(letter, _)| letter), ahead, self.park.as_ref());
         let handled = handled(&self.letters, &turns);
@@ -201,6 +202,20 @@ impl<'a, H: Handler, R: Repository<H>> Batch<'a, H, R> {
         let steps = steps.map(|(index, ((letter, _), turn))| self.step(letter.id, turn, duplicate(index)));
         let steps = steps.collect();
         Ok((done, steps))
+    }
+
+    /// Before anything is said to be ahead of something else. Letters of this batch that are taken back are discarded by it.
+    async fn erase(&self, session: &mut Session<'_, R>) -> Result<(), StoreError> {
+        let erasing = self.letters.iter().filter(|(letter, _)| letter.record.erases);
+        let erasures = erasing.filter_map(|(Letter { topic, partition, record, .. }, _)| {
+            Some(Erasure { topic, partition: *partition, offset: record.offset, key: record.key.as_deref()? })
+        });
+        let erasures: Vec<Erasure<'_>> = erasures.collect();
+        if erasures.is_empty() {
+            return Ok(());
+        }
+        let now = self.consumer.runtime.clock.now();
+        dead_letter::erase(session.connection, &erasures, now).await.map(drop)
     }
 
     fn step(&self, letter: i64, turn: &Turn, duplicate: bool) -> Step {
@@ -220,6 +235,9 @@ impl<'a, H: Handler, R: Repository<H>> Batch<'a, H, R> {
             Turn::Behind(offset) => {
                 let ahead = format!("the record of its key at offset {offset} is parked");
                 with(StepOutcome::Behind, ahead)
+            }
+            Turn::Erased(offset) => {
+                with(StepOutcome::Discarded, format!("the record at offset {offset} erased its key"))
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use kernel::{Event as _, EventId, Ids, Timestamp};
+use kernel::{Body, Event, EventId, Ids, Timestamp};
 
 use super::consumer::{ParkedKind, Parking};
 use crate::outbox::{Cause, Decided};
@@ -29,6 +29,22 @@ pub struct Record<E> {
     pub key: Option<Vec<u8>>,
     /// What it says.
     pub content: Content<E>,
+    /// It is the last word about its key and takes back all before it: a null value on a compacted topic.
+    pub erases: bool,
+}
+
+impl<E: Event> Record<E> {
+    /// What was read at `offset`.
+    pub fn of(offset: i64, key: Option<Vec<u8>>, content: Content<E>) -> Self {
+        let erases = match &content {
+            Content::Event(received) => {
+                let event = &received.event;
+                E::is_compacted(event.topic()) && matches!(event.encode(), Ok(Body::Tombstone))
+            }
+            Content::Unknown(_) | Content::Undecodable(_) => false,
+        };
+        Self { offset, key, content, erases }
+    }
 }
 
 /// What is to become of a record.
@@ -43,7 +59,8 @@ pub enum Fate {
 }
 
 /// Says what is to become of each record: `parked` are the keys that already have dead letters, and the first record
-/// is parked when the attempt says so. What follows a parked record of its key goes behind it.
+/// is parked when the attempt says so. What follows a parked record of its key goes behind it; but an erasure waits for nothing:
+/// what is parked of its key is taken back with all the rest.
 pub fn fates<'a, E: 'a>(
     records: impl IntoIterator<Item = &'a Record<E>>,
     mut parked: BTreeSet<Vec<u8>>,
@@ -51,6 +68,9 @@ pub fn fates<'a, E: 'a>(
 ) -> Vec<Fate> {
     let mut fates = Vec::new();
     for (index, record) in records.into_iter().enumerate() {
+        if let Some(key) = record.key.as_ref().filter(|_| record.erases) {
+            parked.remove(key);
+        }
         let behind = record.key.as_ref().is_some_and(|key| parked.contains(key));
         let parking = match (&record.content, first.filter(|_| index == 0)) {
             (Content::Unknown(_), None) => {
@@ -146,7 +166,17 @@ mod tests {
     use super::*;
 
     fn undecodable(offset: i64, key: &[u8]) -> Record<()> {
-        Record { offset, key: Some(key.to_vec()), content: Content::Undecodable("noise".into()) }
+        Record {
+            offset,
+            key: Some(key.to_vec()),
+            content: Content::Undecodable("noise".into()),
+            erases: false,
+        }
+    }
+
+    /// An erasure, as far as its order is concerned: nothing else is an event of this type.
+    fn erasure(offset: i64, key: &[u8]) -> Record<()> {
+        Record { erases: true, ..undecodable(offset, key) }
     }
 
     fn kinds(fates: &[Fate]) -> Vec<Option<ParkedKind>> {
@@ -166,8 +196,22 @@ mod tests {
     }
 
     #[test]
+    fn an_erasure_is_behind_nothing_and_what_follows_it_is_behind_nothing_older() {
+        let later = |offset, key: &[u8]| Record {
+            content: Content::Unknown("x.y.Later".into()),
+            ..undecodable(offset, key)
+        };
+        let records =
+            [undecodable(1, b"a"), erasure(2, b"a"), later(3, b"a"), erasure(4, b"b"), later(5, b"b")];
+        let fates = fates(&records, BTreeSet::from([b"b".to_vec()]), None);
+        let raw = Some(ParkedKind::Undecodable);
+        assert_eq!(kinds(&fates), [raw, raw, None, raw, None]);
+    }
+
+    #[test]
     fn an_unknown_event_is_passed_over() {
-        let record = Record::<()> { offset: 1, key: None, content: Content::Unknown("x.y.Later".into()) };
+        let content = Content::Unknown("x.y.Later".into());
+        let record = Record::<()> { offset: 1, key: None, content, erases: false };
         assert_eq!(fates(&[record], BTreeSet::new(), None), [Fate::Skip]);
     }
 }

@@ -19,6 +19,12 @@ pub struct Letter<E> {
     pub record: Record<E>,
 }
 
+impl<E> Letter<E> {
+    fn at(&self) -> Option<At> {
+        Some((self.topic.clone(), self.partition, self.record.key.clone()?))
+    }
+}
+
 /// What is to become of a letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Turn {
@@ -30,6 +36,8 @@ pub enum Turn {
     Stay(Parking),
     /// Parked as before: the record at this offset is ahead of it in its key.
     Behind(i64),
+    /// Never handled: the record at this offset takes back all before it of its key.
+    Erased(i64),
 }
 
 /// A key in its topic and partition.
@@ -39,16 +47,23 @@ pub type At = (String, i32, Vec<u8>);
 pub type Ahead = BTreeMap<At, i64>;
 
 /// Says whose turn it is, of letters in the order of the log. The first stays when `first` says why. What is behind a
-/// record that is parked, asked for or not, waits: a key's records never overtake each other.
+/// record that is parked, asked for or not, waits: a key's records never overtake each other. What an erasure among them takes
+/// back is not handled any more; `ahead` has nothing of it.
 pub fn turns<'a, E: 'a>(
-    letters: impl IntoIterator<Item = &'a Letter<E>>,
+    letters: impl IntoIterator<Item = &'a Letter<E>> + Clone,
     mut ahead: Ahead,
     first: Option<&Parking>,
 ) -> Vec<Turn> {
+    let erasures = letters.clone().into_iter().filter(|letter| letter.record.erases);
+    let erased: Ahead = erasures.filter_map(|letter| Some((letter.at()?, letter.record.offset))).collect();
     let mut turns = Vec::new();
     for (index, letter) in letters.into_iter().enumerate() {
         let offset = letter.record.offset;
-        let at = letter.record.key.clone().map(|key| (letter.topic.clone(), letter.partition, key));
+        let at = letter.at();
+        if let Some(by) = at.as_ref().and_then(|at| erased.get(at)).filter(|by| offset < **by) {
+            turns.push(Turn::Erased(*by));
+            continue;
+        }
         let before = at.as_ref().and_then(|at| ahead.get(at)).filter(|before| **before < offset);
         let turn = match (before, first.filter(|_| index == 0), &letter.record.content) {
             (Some(before), _, _) => Turn::Behind(*before),
@@ -156,13 +171,14 @@ mod tests {
         assert_eq!(course.begin_with(9), (None, 1), "nor are its tries counted");
     }
 
-    /// `?` is an event this build does not know, `!` is noise.
+    /// `?` is an event this build does not know, `!` is noise, `0` an erasure that cannot be handled.
     fn letter(offset: i64, key: Option<&str>, says: char) -> Letter<()> {
         let content = match says {
             '?' => Content::Unknown("x.y.Later".into()),
             _ => Content::Undecodable("noise".into()),
         };
-        let record = Record { offset, key: key.map(|key| key.as_bytes().to_vec()), content };
+        let key = key.map(|key| key.as_bytes().to_vec());
+        let record = Record { offset, key, content, erases: says == '0' };
         Letter { id: offset * 10, topic: "notes".into(), partition: 0, record }
     }
 
@@ -201,6 +217,20 @@ mod tests {
         let letters = [letter(1, Some("a"), '?'), letter(2, Some("a"), '?'), letter(3, Some("b"), '?')];
         let wanted = [Turn::Stay(parking.clone()), Turn::Behind(1), Turn::Pass];
         assert_eq!(turns(&letters, Ahead::new(), Some(&parking)), wanted);
+    }
+
+    #[test]
+    fn an_erasure_takes_back_what_is_ahead_of_it_whatever_becomes_of_it_itself() {
+        let letters = [
+            letter(1, Some("a"), '?'),
+            letter(2, Some("b"), '?'),
+            letter(3, Some("a"), '0'),
+            letter(4, Some("a"), '?'),
+        ];
+        assert_eq!(
+            turns(&letters, Ahead::new(), None),
+            [Turn::Erased(3), Turn::Pass, stays(), Turn::Behind(3)]
+        );
     }
 
     #[test]

@@ -55,6 +55,14 @@ pub trait Transaction<H: Handler>: Send {
         now: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// Takes away what the dead letters older than each of these say, in whatever state they are; what is still parked of
+    /// them is discarded.
+    fn erase(
+        &mut self,
+        erasures: &[Erasure<'_>],
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
     /// Ends those of these intents that are still ours in this very try; returns which.
     fn end(&mut self, intents: &[&Intent]) -> impl Future<Output = Result<HashSet<i64>, StoreError>> + Send;
 
@@ -112,6 +120,19 @@ pub struct DeadLetter<'a> {
     pub attempts: u32,
     /// When the log stamped it.
     pub stamped_at: Option<Timestamp>,
+}
+
+/// A record that takes back all before it of its key.
+#[derive(Clone, Copy, Debug)]
+pub struct Erasure<'a> {
+    /// Without prefix.
+    pub topic: &'a str,
+    /// Its partition: what another has of the key was written when there were fewer, and is older.
+    pub partition: i32,
+    /// Its place there.
+    pub offset: i64,
+    /// Of whom.
+    pub key: &'a [u8],
 }
 
 /// Records of one partition, tried in one transaction with those of others.
@@ -210,7 +231,13 @@ pub async fn handle<H: Handler, T: Transaction<H>>(
     if !handled.is_empty() {
         react(transaction, deciding, &handled, cause, &mut done).await?;
     }
-    done.parked = park(transaction, slices, &fates, deciding.clock.now()).await?;
+    let now = deciding.clock.now();
+    done.parked = park(transaction, slices, &fates, now).await?;
+    // Also when it is parked itself, and after what of this batch is: an erasure waits for nothing.
+    let erasures: Vec<Erasure<'_>> = slices.iter().flat_map(Slice::erasures).collect();
+    if !erasures.is_empty() {
+        transaction.erase(&erasures, now).await?;
+    }
     Ok(done)
 }
 
@@ -316,6 +343,13 @@ impl<E: kernel::Event> Slice<'_, E> {
         let last_event_id = last.and_then(|(raw, _)| raw.event_id());
         let to = Position { next_offset: self.end(), last_event_id, last_event_time: time };
         Move { topic: self.topic, partition: self.partition, from: self.from, to }
+    }
+
+    fn erasures(&self) -> impl Iterator<Item = Erasure<'_>> {
+        self.records.iter().filter(|(_, record)| record.erases).filter_map(|(raw, record)| {
+            let (topic, partition) = (self.topic, self.partition);
+            Some(Erasure { topic, partition, offset: raw.offset, key: record.key.as_deref()? })
+        })
     }
 
     fn letter<'a>(&'a self, record: usize, parking: &'a Parking) -> DeadLetter<'a> {

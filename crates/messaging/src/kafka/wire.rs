@@ -49,7 +49,7 @@ pub async fn decode<E: Event>(
             Err(reason) => Content::Undecodable(reason),
         },
     };
-    Ok(Record { offset: raw.offset, key: raw.key.clone(), content })
+    Ok(Record::of(raw.offset, raw.key.clone(), content))
 }
 
 /// The inner `Err`: there is no such schema, or none an event can have.

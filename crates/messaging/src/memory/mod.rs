@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kernel::{EventId, Timestamp};
 
 use crate::core::consumer::{ParkedKind, Position};
-use crate::core::transaction::{DeadLetter, Move, ParkedKeys};
+use crate::core::transaction::{DeadLetter, Erasure, Move, ParkedKeys};
 
 pub use intent::IntentRow;
 pub use lease::LeaseRow;
@@ -35,13 +35,19 @@ pub struct Database<E> {
     instances: BTreeMap<String, Timestamp>,
 }
 
-/// A parked record.
+/// A record that was parked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Letter {
     /// Key as it was.
     pub key: Option<Vec<u8>>,
     /// Why it was parked.
     pub kind: ParkedKind,
+    /// When it could be read.
+    pub event_id: Option<EventId>,
+    /// Value as it was; none of a null value, nor when its key was erased.
+    pub value: Option<Vec<u8>>,
+    /// It never has an effect.
+    pub is_discarded: bool,
 }
 
 impl<E> Default for Database<E> {
@@ -98,9 +104,13 @@ impl<E> Database<E> {
         true
     }
 
-    /// Writes ids to the inbox, each under the day of its event's own time, and returns those that were not there.
+    /// Writes ids to the inbox, each under the day of its event's own time, and returns those that were not there. One that was
+    /// discarded is never new.
     pub fn unseen(&mut self, events: &[(EventId, Timestamp)]) -> BTreeSet<EventId> {
-        let fresh = events.iter().filter(|(id, time)| self.inbox.insert((*id, day(*time))));
+        let discarded = self.letters.values().filter(|letter| letter.is_discarded);
+        let discarded: BTreeSet<EventId> = discarded.filter_map(|letter| letter.event_id).collect();
+        let events = events.iter().filter(|(id, _)| !discarded.contains(id));
+        let fresh = events.filter(|(id, time)| self.inbox.insert((*id, day(*time))));
         fresh.map(|(id, _)| *id).collect()
     }
 
@@ -108,7 +118,7 @@ impl<E> Database<E> {
     pub fn parked_keys(&self, topics: &[&str], keys: &[&[u8]]) -> ParkedKeys {
         let mut parked = ParkedKeys::new();
         for ((topic, _, _), letter) in &self.letters {
-            let Some(key) = &letter.key else { continue };
+            let Some(key) = letter.key.as_ref().filter(|_| !letter.is_discarded) else { continue };
             if topics.iter().zip(keys).any(|wanted| wanted == (&topic.as_str(), &key.as_slice())) {
                 parked.entry(topic.clone()).or_default().insert(key.clone());
             }
@@ -119,11 +129,32 @@ impl<E> Database<E> {
     /// Parks a record; one that is parked already stays as it is.
     pub fn park(&mut self, letter: &DeadLetter<'_>) {
         let place = (letter.topic.to_owned(), letter.partition, letter.offset);
-        let parked = Letter { key: letter.key.map(<[u8]>::to_vec), kind: letter.parking.kind };
+        let parked = Letter {
+            key: letter.key.map(<[u8]>::to_vec),
+            kind: letter.parking.kind,
+            event_id: letter.event_id,
+            value: letter.value.map(<[u8]>::to_vec),
+            is_discarded: false,
+        };
         self.letters.entry(place).or_insert(parked);
     }
 
-    /// What is parked, by topic, partition and offset.
+    /// Empties the letters that are older than each of these, and discards them.
+    pub fn erase(&mut self, erasures: &[Erasure<'_>]) {
+        for ((topic, partition, offset), letter) in &mut self.letters {
+            let is_older = |one: &Erasure<'_>| {
+                one.topic == topic
+                    && letter.key.as_deref() == Some(one.key)
+                    && (one.partition != *partition || *offset < one.offset)
+            };
+            if erasures.iter().any(is_older) {
+                letter.value = None;
+                letter.is_discarded = true;
+            }
+        }
+    }
+
+    /// What was parked, by topic, partition and offset.
     pub fn letters(&self) -> &BTreeMap<(String, i32, i64), Letter> {
         &self.letters
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use kernel::{Event, EventId, Timestamp};
 
 use super::{Database, day};
-use crate::core::transaction::{DeadLetter, Move, ParkedKeys, Transaction};
+use crate::core::transaction::{DeadLetter, Erasure, Move, ParkedKeys, Transaction};
 use crate::outbox::{Decided, Unsent};
 use crate::{Handler, Intent, StoreError};
 
@@ -92,6 +92,11 @@ impl<H: Handler, T: Tables<H>> Transaction<H> for Session<'_, H::Event, T> {
 
     async fn park(&mut self, letter: DeadLetter<'_>, _: Timestamp) -> Result<(), StoreError> {
         self.database.park(&letter);
+        Ok(())
+    }
+
+    async fn erase(&mut self, erasures: &[Erasure<'_>], _: Timestamp) -> Result<(), StoreError> {
+        self.database.erase(erasures);
         Ok(())
     }
 

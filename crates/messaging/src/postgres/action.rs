@@ -203,7 +203,7 @@ pub async fn finish(connection: &mut PgConnection, action: i64) -> Result<bool, 
         "WITH keys AS (SELECT topic, key FROM messaging.dead_letter_step AS step
                            JOIN messaging.dead_letter AS letter ON letter.id = step.letter
                        WHERE action = $1 AND key IS NOT NULL GROUP BY topic, key
-                       HAVING bool_and(outcome IN ('redriven', 'gone')))
+                       HAVING bool_and(outcome IN ('redriven', 'discarded', 'gone')))
          INSERT INTO messaging.dead_letter_step (action, letter)
          SELECT $1, letter.id FROM keys JOIN messaging.dead_letter AS letter USING (topic)
          WHERE state = 'parked' AND sha256(letter.key) = sha256(keys.key) AND letter.key = keys.key

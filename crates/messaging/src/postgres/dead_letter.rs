@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::StoreError;
-use crate::core::transaction::{DeadLetter, ParkedKeys};
+use crate::core::transaction::{DeadLetter, Erasure, ParkedKeys};
 
 /// Which keys have parked records, by topic; each of `keys` is one of the topic beside it.
 pub async fn parked_keys(
@@ -63,6 +63,45 @@ pub async fn insert(
     .await
     .map_err(StoreError::doing("park a record"))?;
     Ok(())
+}
+
+/// Empties the letters that are older than each of these, of its topic and key, in whatever state. What is parked of them is
+/// discarded, and that is written down as if somebody had asked for it. How many were emptied.
+pub async fn erase(
+    connection: &mut PgConnection,
+    erasures: &[Erasure<'_>],
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let emptied = sqlx::query(
+        // What failed in a redrive says so in the step, with the reason: that may have quoted the record.
+        r#"WITH erasure AS (SELECT * FROM unnest($1::text[], $2::int4[], $3::int8[], $4::bytea[])
+                                AS erasure (topic, partition, "offset", key)),
+               old AS (SELECT DISTINCT letter.id, letter.state
+                       FROM messaging.dead_letter AS letter JOIN erasure USING (topic)
+                       WHERE letter.key = erasure.key
+                             AND (letter.partition <> erasure.partition OR letter."offset" < erasure."offset")
+                             AND (letter.state = 'parked' OR letter.value IS NOT NULL OR letter.headers <> '[]')),
+               action AS (INSERT INTO messaging.dead_letter_action (kind, who, reason, whole_keys, requested_at, done_at)
+                          SELECT 'discard', 'erasure', 'a later record erased its key', false, $5, $5
+                          WHERE EXISTS (SELECT FROM old WHERE state = 'parked') RETURNING id),
+               steps AS (INSERT INTO messaging.dead_letter_step (action, letter, outcome, done_at)
+                         SELECT action.id, old.id, 'discarded', $5 FROM action, old WHERE state = 'parked'),
+               details AS (UPDATE messaging.dead_letter_step AS step SET detail = 'erased'
+                           FROM old WHERE step.letter = old.id AND step.detail IS NOT NULL)
+           UPDATE messaging.dead_letter AS letter
+           SET value = NULL, headers = '[]', reason = 'erased: a later record erased its key',
+               state = CASE letter.state WHEN 'parked' THEN 'discarded' ELSE letter.state END
+           FROM old WHERE letter.id = old.id"#,
+    )
+    .bind(erasures.iter().map(|one| one.topic).collect::<Vec<_>>())
+    .bind(erasures.iter().map(|one| one.partition).collect::<Vec<_>>())
+    .bind(erasures.iter().map(|one| one.offset).collect::<Vec<_>>())
+    .bind(erasures.iter().map(|one| one.key).collect::<Vec<_>>())
+    .bind(OffsetDateTime::from(now))
+    .execute(connection)
+    .await
+    .map_err(StoreError::doing("empty the dead letters of an erased key"))?;
+    Ok(emptied.rows_affected())
 }
 
 /// How many records are parked, and of how many keys. Looked at often, so no more than so many are counted.

@@ -7,7 +7,7 @@ use kernel::{EventId, Timestamp};
 use sqlx::PgConnection;
 
 use super::{StoreError, dead_letter, inbox, intent, position};
-use crate::core::transaction::{DeadLetter, Move, ParkedKeys, Transaction};
+use crate::core::transaction::{DeadLetter, Erasure, Move, ParkedKeys, Transaction};
 use crate::outbox::{Decided, Unsent};
 use crate::{FailPoint, Handler, Intent, Repository, Runtime, metrics};
 
@@ -47,6 +47,18 @@ impl<H: Handler, R: Repository<H>> Transaction<H> for Session<'_, R> {
 
     async fn park(&mut self, letter: DeadLetter<'_>, now: Timestamp) -> Result<(), StoreError> {
         dead_letter::insert(self.connection, letter, now).await
+    }
+
+    async fn erase(&mut self, erasures: &[Erasure<'_>], now: Timestamp) -> Result<(), StoreError> {
+        let letters = dead_letter::erase(self.connection, erasures, now).await?;
+        if letters > 0 {
+            tracing::info!(
+                service = self.runtime.service,
+                letters,
+                "dead letters of an erased key were emptied"
+            );
+        }
+        Ok(())
     }
 
     async fn end(&mut self, intents: &[&Intent]) -> Result<HashSet<i64>, StoreError> {

@@ -4,6 +4,7 @@
 mod compacted;
 mod consumer;
 mod crossing;
+mod erased;
 mod intents;
 mod relay;
 mod succession;

@@ -7,16 +7,16 @@ use kernel::clock::SystemClock;
 use kernel::{Clock as _, Timestamp};
 use messaging::dead_letters::Filter;
 
-use super::databases::{DatabaseArgs, Service};
+use super::databases::{DatabaseArgs, Keeper};
 
 /// Exit codes: 0 done; 1 something was refused, or is parked as before; 2 could not look; 3 the service has not done it yet
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List what is parked, of one service or of all, in the order of the log
+    /// List what is parked, of one service or listener or of all four services, in the order of the log
     List {
-        /// Only of this service
+        /// Only of this service, or of the listener with this name
         #[arg(long)]
-        service: Option<Service>,
+        service: Option<Keeper>,
         /// Which
         #[command(flatten)]
         filter: FilterArgs,
@@ -35,8 +35,8 @@ pub enum Command {
     /// The event is read by the schema it was written with. What a payment can be made with, and what says who somebody is, is
     /// not shown.
     Show {
-        /// The service that parked it
-        service: Service,
+        /// The service that parked it, or the name of the listener
+        service: Keeper,
         /// Its number in `list`
         id: i64,
         /// Where
@@ -61,8 +61,8 @@ pub enum Command {
 /// Something to be done.
 #[derive(Args, Debug)]
 pub struct ActArgs {
-    /// The service that parked them
-    pub service: Service,
+    /// The service that parked them, or the name of the listener
+    pub service: Keeper,
     /// Their numbers in `list`
     #[arg(required_unless_present_any = ["topic", "kind", "key", "record", "since", "all"])]
     pub ids: Vec<i64>,

@@ -1,6 +1,7 @@
 //! Where the services keep their dead letters.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
@@ -31,6 +32,41 @@ impl Service {
             Self::Billing => "billing",
             Self::Email => "email",
         }
+    }
+}
+
+/// Who parks records: a service, or whoever else listens and has a database on the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keeper {
+    /// One of the four.
+    Service(Service),
+    /// A listener, by its name: that of its group and of its database, without prefix.
+    Listener(String),
+}
+
+impl Keeper {
+    /// As it is named everywhere.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Service(service) => service.name(),
+            Self::Listener(name) => name,
+        }
+    }
+}
+
+impl FromStr for Keeper {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(service) = Service::ALL.into_iter().find(|service| service.name() == text) {
+            return Ok(Self::Service(service));
+        }
+        let may_be = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+        if text.starts_with(|first: char| first.is_ascii_lowercase()) && text.chars().all(may_be) {
+            return Ok(Self::Listener(text.to_owned()));
+        }
+        Err("expected order, inventory, billing, email, or the name of a listener such as analytics"
+            .to_owned())
     }
 }
 
@@ -87,11 +123,14 @@ impl DatabaseArgs {
         self.database_server.is_some() || self.own(service).is_some()
     }
 
-    /// The dead letters of `service`.
-    pub fn of(&self, service: Service) -> anyhow::Result<DeadLetters> {
-        let (url, password) = self.address(service)?;
+    /// The dead letters of `keeper`.
+    pub fn of(&self, keeper: &Keeper) -> anyhow::Result<DeadLetters> {
+        let (url, password) = match keeper {
+            Keeper::Service(service) => self.address(*service)?,
+            Keeper::Listener(name) => self.address_of(name)?,
+        };
         // What is wrong with an address is not shown: there is a password in it.
-        let name = service.name();
+        let name = keeper.name();
         DeadLetters::at(&url, password.as_deref())
             .ok()
             .with_context(|| format!("the address of the database of {name} is not of the form postgres://role:password@host:port/database"))

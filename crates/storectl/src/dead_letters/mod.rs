@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use self::args::ActArgs;
 pub use args::{Command, FilterArgs};
-pub use databases::{DatabaseArgs, Service};
+pub use databases::{DatabaseArgs, Keeper, Service};
 pub use tell::masked;
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -26,21 +26,22 @@ const NOT_YET: u8 = 3;
 pub async fn run(command: Command, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     match command {
         Command::List { service, filter, settled, databases, json } => {
-            let services = service.map_or(Service::ALL.to_vec(), |one| vec![one]);
-            let mut listed: Vec<(Service, Vec<Summary>)> = Vec::new();
-            for service in services {
+            let keepers = service.map_or(Service::ALL.map(Keeper::Service).to_vec(), |one| vec![one]);
+            let mut listed: Vec<(Keeper, Vec<Summary>)> = Vec::new();
+            for keeper in keepers {
                 let filter = messaging::dead_letters::Filter { settled, ..filter.with(&[]) };
-                listed.push((service, databases.of(service)?.list(&filter).await?));
+                let letters = databases.of(&keeper)?.list(&filter).await?;
+                listed.push((keeper, letters));
             }
             tell::list(&listed, json, out)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Show { service, id, databases, registry_url, json } => {
             let settings = Settings::new("", registry_url);
-            let Some(whole) = databases.of(service)?.show(id, &settings).await? else {
+            let Some(whole) = databases.of(&service)?.show(id, &settings).await? else {
                 bail!("{} has no dead letter {id}", service.name());
             };
-            tell::show(service, &whole, json, out)?;
+            tell::show(&service, &whole, json, out)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Redrive(args) => act(What::Redrive, args, out).await,
@@ -49,7 +50,7 @@ pub async fn run(command: Command, out: &mut impl Write) -> anyhow::Result<ExitC
 }
 
 async fn act(what: What, args: ActArgs, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-    let letters = args.databases.of(args.service)?;
+    let letters = args.databases.of(&args.service)?;
     let filter = args.filter.with(&args.ids);
     let wish = Wish { what, filter, whole_keys: args.all_of_key, who: args.who, why: args.reason };
     let asked = if args.answer.dry_run { letters.look_ahead(&wish).await } else { letters.ask(&wish).await };
@@ -70,11 +71,11 @@ async fn act(what: What, args: ActArgs, out: &mut impl Write) -> anyhow::Result<
         }
     };
     let Some(action) = asked.action else {
-        tell::would(args.service, what, &asked, args.answer.json, out)?;
+        tell::would(&args.service, what, &asked, args.answer.json, out)?;
         return Ok(ExitCode::SUCCESS);
     };
     let progress = until_done(&letters, action, args.answer.within).await?;
-    tell::outcome(args.service, what, &asked, &progress, args.answer.json, out)?;
+    tell::outcome(&args.service, what, &asked, &progress, args.answer.json, out)?;
     Ok(code(&progress))
 }
 

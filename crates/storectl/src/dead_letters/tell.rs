@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use messaging::dead_letters::{Asked, Progress, Summary, What, Whole};
 use serde_json::{Value, json};
 
-use super::Service;
+use super::Keeper;
 
 /// Letters told one by one before something is done with them.
 const TOLD_MAX: usize = 20;
@@ -16,12 +16,12 @@ const SECRET: &str = "payment_token";
 const PERSONAL: &str = "customers";
 const MASK: &str = "***";
 
-pub(super) fn list(listed: &[(Service, Vec<Summary>)], json: bool, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn list(listed: &[(Keeper, Vec<Summary>)], json: bool, out: &mut impl Write) -> io::Result<()> {
     if json {
         let items = listed.iter().flat_map(|(service, letters)| {
             letters
                 .iter()
-                .map(|letter| with_service(*service, serde_json::to_value(letter).unwrap_or_default()))
+                .map(|letter| with_service(service, serde_json::to_value(letter).unwrap_or_default()))
         });
         return writeln!(out, "{:#}", json!({"items": items.collect::<Vec<_>>()}));
     }
@@ -46,7 +46,7 @@ fn line(letter: &Summary) -> String {
     )
 }
 
-pub(super) fn show(service: Service, whole: &Whole, json: bool, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn show(service: &Keeper, whole: &Whole, json: bool, out: &mut impl Write) -> io::Result<()> {
     let mut whole = whole.clone();
     whole.event = whole.event.map(|event| masked(&whole.summary.topic, event));
     if json {
@@ -96,7 +96,7 @@ pub(super) fn show(service: Service, whole: &Whole, json: bool, out: &mut impl W
 }
 
 pub(super) fn would(
-    service: Service,
+    service: &Keeper,
     what: What,
     asked: &Asked,
     json: bool,
@@ -117,7 +117,7 @@ pub(super) fn would(
 }
 
 pub(super) fn outcome(
-    service: Service,
+    service: &Keeper,
     what: What,
     asked: &Asked,
     progress: &Progress,
@@ -154,7 +154,7 @@ fn verb(what: What) -> &'static str {
     }
 }
 
-fn with_service(service: Service, mut document: Value) -> Value {
+fn with_service(service: &Keeper, mut document: Value) -> Value {
     document["service"] = service.name().into();
     document
 }

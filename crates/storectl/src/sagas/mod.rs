@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::dead_letters::{DatabaseArgs, Service};
+use crate::dead_letters::{DatabaseArgs, Keeper, Service};
 use crate::programs::{Program, StoreArgs};
 
 pub use waits::waits_for;
@@ -140,7 +140,7 @@ pub(crate) async fn parked(
 ) -> anyhow::Result<Vec<(String, (Service, Summary))>> {
     let mut parked = Vec::new();
     for service in Service::ALL.into_iter().filter(|service| databases.knows(*service)) {
-        let letters = databases.of(service)?.list(filter).await?;
+        let letters = databases.of(&Keeper::Service(service))?.list(filter).await?;
         let keyed = letters.into_iter().map(|one| (one.key.clone().unwrap_or_default(), (service, one)));
         parked.extend(keyed);
     }

@@ -5,11 +5,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use events::Event;
-use kernel::Event as _;
-use messaging::Handler;
-use messaging::listener::Listening;
+use messaging::Reads;
 
 use crate::launch::Program;
+use crate::listeners::LISTENERS;
 
 /// A service that listens.
 pub(super) struct Reader {
@@ -21,31 +20,26 @@ pub(super) struct Reader {
     pub(super) events: BTreeSet<&'static str>,
 }
 
-/// Every service that reads, as it takes `samples`, one of each event. A new program does not compile until it is here.
+/// Every service that reads, as it takes `samples`, one of each event. A new program does not compile until it is here; what only
+/// listens is in the list that `make run` starts.
 pub(super) fn all(samples: &[Event]) -> Vec<Reader> {
-    let reader = |program: Program| match program {
+    let reads = |program: Program| match program {
         Program::Order => {
             let watchers = order::watchers::Watchers::new(1);
-            Some(ask(program.name(), &order::consumer::OrderHandler::new(watchers), samples))
+            Some(Reads::of(&order::consumer::OrderHandler::new(watchers), samples))
         }
-        Program::Inventory => Some(ask(program.name(), &inventory::consumer::Inventory, samples)),
-        Program::Billing => Some(ask(program.name(), &billing::consumer::Billing, samples)),
-        Program::Email => Some(ask(program.name(), &email::consumer::Email, samples)),
+        Program::Inventory => Some(Reads::of(&inventory::consumer::Inventory, samples)),
+        Program::Billing => Some(Reads::of(&billing::consumer::Billing, samples)),
+        Program::Email => Some(Reads::of(&email::consumer::Email, samples)),
         Program::PaymentGateway => None,
     };
-    let listeners = [ask("analytics", &Listening(analytics::consumer::Analytics), samples)];
-    Program::ALL.into_iter().filter_map(reader).chain(listeners).collect()
+    let services =
+        Program::ALL.into_iter().filter_map(|program| Some(reader(program.name(), reads(program)?)));
+    services.chain(LISTENERS.iter().map(|one| reader(one.name, (one.reads)(samples)))).collect()
 }
 
-/// The handler's own subscription, and its own match: it does something about an event when that touches an aggregate of its.
-fn ask<H: Handler<Event = Event>>(service: &'static str, handler: &H, samples: &[Event]) -> Reader {
-    let topics = handler.topics();
-    let concerned = |event: &&Event| {
-        let mut keys = BTreeSet::new();
-        handler.keys(event, &mut keys);
-        topics.contains(&event.topic()) && !keys.is_empty()
-    };
-    Reader { service, topics, events: samples.iter().filter(concerned).map(kernel::Event::name).collect() }
+fn reader(service: &'static str, Reads { topics, events }: Reads) -> Reader {
+    Reader { service, topics, events }
 }
 
 /// A service of the checkout that has a consumer and is not asked would be missing in every page: that is an error.
@@ -58,8 +52,8 @@ pub(super) fn none_is_missing(services: &Path) -> anyhow::Result<()> {
         let name = folder.file_name().to_string_lossy().into_owned();
         if folder.path().join("src/consumer.rs").exists() && !known.contains(&name.as_str()) {
             bail!(
-                "{name} reads events, and nobody asks it which: add one line for its handler to `all` in \
-                 services/all/src/catalogue/readers.rs"
+                "{name} reads events, and nobody asks it which: put it into the list of services/all/src/listeners.rs when it \
+                 only listens, or else a line for its handler into `all` in services/all/src/catalogue/readers.rs"
             );
         }
     }

@@ -8,7 +8,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use uuid::Uuid;
 
 use super::note::{Note, TOPICS};
-use super::operation::{Letter, Moved, Operation};
+use super::operation::{Erased, Letter, Moved, Operation};
 use crate::core::COMPACTED_SHARD;
 use crate::core::consumer::{ParkedKind, Parking, Position};
 use crate::memory::Database;
@@ -35,7 +35,7 @@ impl Draw {
 
     /// The next one, for what stands in `database`.
     pub fn operation(&mut self, database: &Database<Note>, now: Timestamp) -> Operation {
-        match self.below(26) {
+        match self.below(27) {
             0 | 1 => Operation::Begin {
                 topic: self.one_of(&TOPICS),
                 partition: self.partition(),
@@ -52,6 +52,7 @@ impl Draw {
             18 | 19 => self.claim(database, now),
             20..=23 => self.of_claimed(now),
             24 => Operation::Park(self.letter()),
+            25 => Operation::Erase((0..self.below(3)).map(|_| self.erased()).collect()),
             _ => Operation::ParkedKeys(
                 (0..self.below(4)).map(|_| (self.one_of(&TOPICS), self.key().into_bytes())).collect(),
             ),
@@ -217,6 +218,11 @@ impl Draw {
         some
     }
 
+    fn erased(&mut self) -> Erased {
+        let (topic, partition) = (self.one_of(&TOPICS), self.partition());
+        Erased { topic, partition, offset: self.below(7), key: self.key() }
+    }
+
     fn letter(&mut self) -> Letter {
         let key = self.rng.random_bool(0.9).then(|| self.key().into_bytes());
         let kind = self.one_of(&ParkedKind::ALL);
@@ -225,6 +231,7 @@ impl Draw {
             partition: self.partition(),
             offset: self.below(6),
             key,
+            event: self.event(),
             parking: Parking { kind, reason: "drawn".to_owned() },
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kernel::Timestamp;
 
 use super::note::{Nobody, Note};
-use super::operation::{Answer, IntentState, Operation, Row, State, moves};
+use super::operation::{Answer, IntentState, Operation, Row, State, erasures, moves};
 use crate::Intent;
 use crate::core::transaction::Transaction;
 use crate::memory::{Database, IntentRow, OutboxRow, Session};
@@ -68,6 +68,7 @@ fn of_intents(database: &mut Database<Note>, operation: &Operation, now: Timesta
         Operation::Renew { me, ids, lease } => database.renew_intents(me, ids, now, *lease),
         Operation::LeaveIntents { me, untried } => database.leave_intents(me, untried),
         Operation::Park(letter) => database.park(&letter.dead()),
+        Operation::Erase(erased) => database.erase(&erasures(erased)),
         Operation::ParkedKeys(wanted) => {
             let (topics, keys): (Vec<&str>, Vec<&[u8]>) =
                 wanted.iter().map(|(topic, key)| (*topic, key.as_slice())).unzip();
@@ -119,7 +120,8 @@ pub fn state(database: &Database<Note>, now: Timestamp) -> State {
         intents: database.intents().map(intent).collect(),
         letters: letters
             .map(|((topic, partition, offset), it)| {
-                (topic.clone(), *partition, *offset, it.key.clone(), it.kind)
+                let (key, value) = (it.key.clone(), it.value.clone());
+                (topic.clone(), *partition, *offset, key, it.kind, value, it.is_discarded)
             })
             .collect(),
         leases: database.leases.iter().map(|it| (it.shard, it.owner.clone(), runs(it.until))).collect(),

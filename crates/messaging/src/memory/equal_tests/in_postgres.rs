@@ -7,7 +7,7 @@ use sqlx::{Connection as _, PgConnection, Row as _};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use super::operation::{Answer, IntentState, LetterState, Operation, Row, State, moves};
+use super::operation::{Answer, IntentState, LetterState, Operation, Row, State, erasures, moves};
 use crate::core::consumer::{ParkedKind, Position};
 use crate::postgres::outbox::KnownSchemas;
 use crate::postgres::{dead_letter, inbox, intent, lease, outbox, position};
@@ -77,6 +77,9 @@ async fn of_intents(connection: &mut PgConnection, operation: &Operation, now: T
         Operation::Renew { me, ids, lease } => intent::renew(connection, me, ids, *lease).await.unwrap(),
         Operation::LeaveIntents { me, untried } => intent::leave(connection, me, untried).await.unwrap(),
         Operation::Park(letter) => dead_letter::insert(connection, letter.dead(), now).await.unwrap(),
+        Operation::Erase(erased) => {
+            dead_letter::erase(connection, &erasures(erased), now).await.unwrap();
+        }
         Operation::ParkedKeys(wanted) => {
             let (topics, keys): (Vec<&str>, Vec<&[u8]>) =
                 wanted.iter().map(|(topic, key)| (*topic, key.as_slice())).unzip();
@@ -145,12 +148,14 @@ async fn positions(connection: &mut PgConnection) -> Vec<(String, i32, Position)
 }
 
 async fn letters(connection: &mut PgConnection) -> Vec<LetterState<ParkedKind>> {
-    let query = "SELECT topic, partition, \"offset\", key, kind FROM messaging.dead_letter
+    let query = "SELECT topic, partition, \"offset\", key, kind, value, state = 'discarded' FROM messaging.dead_letter
                  ORDER BY topic COLLATE \"C\", partition, \"offset\"";
     let read: Vec<LetterState<String>> = all(connection, query).await;
     let kind = |text: &str| ParkedKind::ALL.into_iter().find(|kind| kind.as_str() == text).unwrap();
     read.into_iter()
-        .map(|(topic, partition, offset, key, text)| (topic, partition, offset, key, kind(&text)))
+        .map(|(topic, partition, offset, key, text, value, is_discarded)| {
+            (topic, partition, offset, key, kind(&text), value, is_discarded)
+        })
         .collect()
 }
 

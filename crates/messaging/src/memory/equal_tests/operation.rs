@@ -7,7 +7,7 @@ use kernel::{EventId, Timestamp};
 
 use super::note::Note;
 use crate::core::consumer::{ParkedKind, Parking, Position};
-use crate::core::transaction::{DeadLetter, Move, ParkedKeys};
+use crate::core::transaction::{DeadLetter, Erasure, Move, ParkedKeys};
 use crate::outbox::Decided;
 use crate::{Intent, OpenIntent, TraceContext};
 
@@ -66,6 +66,7 @@ pub enum Operation {
         untried: Vec<i64>,
     },
     Park(Letter),
+    Erase(Vec<Erased>),
     ParkedKeys(Vec<(&'static str, Vec<u8>)>),
 }
 
@@ -88,6 +89,7 @@ impl Operation {
             Self::Renew { .. } => "renew",
             Self::LeaveIntents { .. } => "leave intents",
             Self::Park(_) => "park",
+            Self::Erase(_) => "erase",
             Self::ParkedKeys(_) => "parked keys",
         }
     }
@@ -113,7 +115,28 @@ pub struct Letter {
     pub partition: i32,
     pub offset: i64,
     pub key: Option<Vec<u8>>,
+    pub event: EventId,
     pub parking: Parking,
+}
+
+#[derive(Debug)]
+pub struct Erased {
+    pub topic: &'static str,
+    pub partition: i32,
+    pub offset: i64,
+    pub key: String,
+}
+
+/// As messaging takes them.
+pub fn erasures(erased: &[Erased]) -> Vec<Erasure<'_>> {
+    let all = erased.iter();
+    all.map(|Erased { topic, partition, offset, key }| Erasure {
+        topic,
+        partition: *partition,
+        offset: *offset,
+        key: key.as_bytes(),
+    })
+    .collect()
 }
 
 impl Letter {
@@ -123,10 +146,10 @@ impl Letter {
             partition: self.partition,
             offset: self.offset,
             key: self.key.as_deref(),
-            value: None,
+            value: Some(b"what it says"),
             headers: serde_json::json!([]),
             stamped_at: None,
-            event_id: None,
+            event_id: Some(self.event),
             record: None,
             parking: &self.parking,
             attempts: 1,
@@ -180,8 +203,8 @@ pub struct Row {
     pub causation: Option<EventId>,
 }
 
-/// Topic, partition and offset of a parked record, its key, and why it is parked.
-pub type LetterState<K> = (String, i32, i64, Option<Vec<u8>>, K);
+/// Topic, partition and offset of a record that was parked, its key, why, what it says, and whether it was discarded.
+pub type LetterState<K> = (String, i32, i64, Option<Vec<u8>>, K, Option<Vec<u8>>, bool);
 
 /// All that can be seen at a moment, each by its key.
 #[derive(Debug, PartialEq)]

@@ -149,6 +149,9 @@ impl Handler for Reader {
         };
         loaded.effects.push(Effect { event: id, topic, key: key.clone(), number });
         let mut effects = Effects::none();
+        if matches!(event, Note::Unlabelled(key) if key == "sick" && !self.seen().healed) {
+            return Err(Refused("not well".into()));
+        }
         let Note::Noted(noted) = event else { return Ok(effects) };
         self.seen().notes.push(noted.clone());
         let tally = loaded.tallies.get_mut(&key).expect("loaded");
