@@ -125,11 +125,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The partition of `key` among so many: CRC-32 of its bytes, modulo. It is what librdkafka does when no partitioner is set
 /// (`consistent_random`), and relays set none; a test holds it to them.
 pub fn partition_of(key: &[u8], partitions: i32) -> i32 {
-    let shifted = |crc: u32| if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
-    let crc =
-        !key.iter().fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |crc, _| shifted(crc)));
     let among = u32::try_from(partitions.max(1)).unwrap_or(1);
-    i32::try_from(crc % among).unwrap_or(0)
+    i32::try_from(crc32fast::hash(key) % among).unwrap_or(0)
 }
 
 /// Reads all topics at the same time.
