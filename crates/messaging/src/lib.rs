@@ -33,9 +33,7 @@ pub mod replay;
 mod runtime;
 mod settings;
 mod status;
-pub mod tail;
 mod trace;
-pub mod trail;
 
 pub use effects::{Effects, IntentChange, NewIntent, Outgoing};
 pub use fail_point::{FailPoint, clock};

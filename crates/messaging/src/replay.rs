@@ -12,8 +12,9 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::kafka::group_admin::Coordinator;
+use crate::log::trail::{self, TrailError};
 use crate::postgres::replay as store;
-use crate::trail::{self, TrailError};
+
 use crate::{Settings, StoreError};
 
 /// The database of one listener.

@@ -7,13 +7,14 @@ use std::time::Duration;
 use events::{Event, topics};
 use kernel::Ids as _;
 use kernel::clock::SystemIds;
-use messaging::tail::tail;
+use messaging::log::{Log, LogError, Tailed};
 use messaging::{Received, TraceMode};
 use order::config::OrderArgs;
 use service_kit::config::CorsArgs;
 use stack::{Options, Ports, Progress, Stack};
 use storectl::Client;
 use storectl::seed::{CUSTOMER, seed};
+use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 
 use crate::launch::{PORTS, Plan, Store};
@@ -77,7 +78,7 @@ async fn stay_open(store: &Store, mails: &Path, shutdown: &CancellationToken) ->
 /// A line for each order that is placed, with the trace that follows it. Where the log cannot be followed it waits without:
 /// the store is open all the same.
 async fn tell_traces(store: &Store) {
-    match tail::<Event>(&store.settings(), &[topics::ORDERS]).await {
+    match follow(store).await {
         Ok(mut log) => {
             while let Some(tailed) = log.recv().await {
                 let line = tailed.event.ok().and_then(|received| line(&received));
@@ -90,6 +91,10 @@ async fn tell_traces(store: &Store) {
         }
     }
     std::future::pending::<()>().await;
+}
+
+async fn follow(store: &Store) -> Result<Receiver<Tailed<Event>>, LogError> {
+    Log::open(&store.settings())?.follow(&[topics::ORDERS]).await
 }
 
 /// Of an order that was placed, and has a trace.

@@ -1,7 +1,10 @@
-//! Reads the log as it stands, from given places to given ends: no consumer group, no position, no effect. For whoever folds it.
+//! Reads the log without being anybody: no consumer group, no position, no effect. From given places to given ends, for whoever
+//! folds it ([`Log::read`]); from now on, for who watches ([`Log::follow`]); of one key, for its story ([`trail`]).
 
+mod following;
 mod partition;
 mod reading;
+pub mod trail;
 
 use std::time::Duration;
 
@@ -16,6 +19,7 @@ use crate::core::batch::Content;
 use crate::registry::Registry;
 use kernel::{EventId, Timestamp};
 
+pub use following::Tailed;
 pub use reading::Reading;
 
 /// The log of a store.
@@ -161,10 +165,7 @@ impl Log {
     /// What there is of `topics` now. They are asked in this order, one after the other: what an event of an earlier topic was
     /// caused by in a later one is below the end of that one.
     pub async fn extents(&self, topics: &[&'static str]) -> Result<Vec<Extent>, LogError> {
-        let client: BaseConsumer = self
-            .config()
-            .create()
-            .map_err(|source| LogError::Client { bootstrap: self.bootstrap(), source: Box::new(source) })?;
+        let client: BaseConsumer = self.config().create().map_err(self.no_client())?;
         let (names, bootstrap) = (
             topics.iter().map(|topic| (*topic, self.settings.topic(topic))).collect::<Vec<_>>(),
             self.bootstrap(),
@@ -196,23 +197,22 @@ impl Log {
     /// Reads these spans, the records of one partition in their order, those of different ones by their time. It waits for who
     /// takes them: a bounded part of each partition is held.
     pub fn read<E: Event>(&self, spans: &[Span]) -> Result<Reading<E>, LogError> {
-        let failed = |source| LogError::Client { bootstrap: self.bootstrap(), source: Box::new(source) };
         let spans: Vec<Span> = spans.iter().copied().filter(|span| span.from < span.end).collect();
         if spans.is_empty() {
             return Ok(Reading::of(Vec::new(), Vec::new()));
         }
         let consumer: std::sync::Arc<StreamConsumer> =
-            std::sync::Arc::new(self.config().create().map_err(failed)?);
+            std::sync::Arc::new(self.config().create().map_err(self.no_client())?);
         let mut list = TopicPartitionList::new();
         for span in &spans {
             let (topic, from) = (self.settings.topic(span.topic), Offset::Offset(span.from));
-            list.add_partition_offset(&topic, span.partition, from).map_err(failed)?;
+            list.add_partition_offset(&topic, span.partition, from).map_err(self.no_client())?;
         }
         let mut queues = Vec::new();
         for span in &spans {
             queues.push(consumer.split_partition_queue(&self.settings.topic(span.topic), span.partition));
         }
-        consumer.assign(&list).map_err(failed)?;
+        consumer.assign(&list).map_err(self.no_client())?;
         let (mut receivers, mut tasks) = (Vec::new(), Vec::new());
         for (span, queue) in spans.iter().zip(queues) {
             let (sender, receiver) = tokio::sync::mpsc::channel(partition::CHUNKS_MAX);
@@ -230,21 +230,33 @@ impl Log {
         self.settings.kafka_bootstrap.clone()
     }
 
+    fn no_client(&self) -> impl Fn(KafkaError) -> LogError + use<> {
+        let bootstrap = self.bootstrap();
+        move |source| LogError::Client { bootstrap: bootstrap.clone(), source: Box::new(source) }
+    }
+
     fn config(&self) -> ClientConfig {
-        let mut config = ClientConfig::new();
+        let mut config = nobody(&self.settings);
         config
-            .set("bootstrap.servers", &self.settings.kafka_bootstrap)
-            .set("broker.address.family", "v4")
-            .set("group.id", format!("{}log", self.settings.topic_prefix)) // asked for by the client, never joined
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("auto.offset.reset", "error")
-            .set("enable.partition.eof", "true")
-            .set("isolation.level", "read_committed")
             .set("fetch.wait.max.ms", "50")
             .set("fetch.message.max.bytes", FETCH_BYTES)
             .set("queued.max.messages.kbytes", PREFETCH_KBYTES)
             .set("fetch.queue.backoff.ms", REST_MS);
         config
     }
+}
+
+/// A client that reads what is committed, and is known to nobody.
+fn nobody(settings: &Settings) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", &settings.kafka_bootstrap)
+        .set("broker.address.family", "v4")
+        .set("group.id", format!("{}log", settings.topic_prefix)) // asked for by the client, never joined
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "error")
+        .set("enable.partition.eof", "true")
+        .set("isolation.level", "read_committed");
+    config
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use events::{Event, topics};
 use kernel::Event as _;
 use messaging::Settings;
-use messaging::tail::{TailError, Tailed, tail};
+use messaging::log::{Log, LogError, Tailed};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -39,8 +39,8 @@ const LAST_WORDS: Duration = Duration::from_millis(300);
 
 impl Story {
     /// Begins to follow the log from here on.
-    pub async fn follow(settings: &Settings) -> Result<Self, TailError> {
-        let mut log = tail::<Event>(settings, topics::ALL).await?;
+    pub async fn follow(settings: &Settings) -> Result<Self, LogError> {
+        let mut log = Log::open(settings)?.follow::<Event>(topics::ALL).await?;
         let cast = Arc::<Mutex<Cast>>::default();
         let known = cast.clone();
         let task = tokio::spawn(async move {

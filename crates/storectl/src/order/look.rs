@@ -7,7 +7,7 @@ use events::{Event, topics};
 use kernel::{EventId, OrderId, Timestamp};
 use messaging::Settings;
 use messaging::dead_letters::Filter;
-use messaging::trail::{Enough, Trail, Wanted, trail};
+use messaging::log::trail::{Enough, Trail, Wanted, trail};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 

@@ -6,7 +6,7 @@ use events::Event;
 use kernel::{EventId, OrderId, Timestamp};
 use messaging::Received;
 use messaging::dead_letters::Summary;
-use messaging::trail::{Found, Stretch};
+use messaging::log::trail::{Found, Stretch};
 use serde_json::Value;
 
 use crate::dead_letters::{Service, masked};

@@ -1,5 +1,5 @@
 //! Reads what the log has of one key: of each topic the partition where that key is, from a time on, until the caller has
-//! seen enough or the log ends. Without group, position or effect, as [`crate::tail`]. For tools.
+//! seen enough or the log ends. For tools.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
 use kernel::{Event, EventId, Timestamp};
-use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
@@ -310,13 +309,7 @@ fn theirs(message: &BorrowedMessage<'_>, shared: &Shared) -> Option<Raw> {
 }
 
 fn client(settings: &Settings) -> Result<BaseConsumer, KafkaError> {
-    ClientConfig::new()
-        .set("bootstrap.servers", &settings.kafka_bootstrap)
-        .set("broker.address.family", "v4")
-        .set("group.id", format!("{}trail", settings.topic_prefix)) // asked for by the client, never joined
-        .set("enable.auto.commit", "false")
-        .set("isolation.level", "read_committed")
-        .set("enable.partition.eof", "true")
+    super::nobody(settings)
         // Much at a time, and no second of rest when it has come: the default is for those who read for ever.
         .set("fetch.wait.max.ms", "10")
         .set("fetch.queue.backoff.ms", "5")
