@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use fold::Database;
 use fold::audit::Report;
 use fold::rebuild::{How, Rebuilt};
+use fold::{Database, FoldError};
 use messaging::log::Log;
 use storectl::dead_letters::Service;
 
@@ -43,8 +43,13 @@ impl Shop {
 
     /// Makes the tables of a service anew.
     pub async fn rebuilt(&self, service: Service) -> Rebuilt {
-        let (database, log) = (self.database_of(service), self.log());
-        let rebuilt = storectl::rebuild::one(service, &database, &log, How::default(), |_| {}).await;
+        let rebuilt = self.rebuild(service).await;
         rebuilt.unwrap_or_else(|error| panic!("{} is not rebuilt: {error:?}", service.name()))
+    }
+
+    /// Tries to.
+    pub async fn rebuild(&self, service: Service) -> Result<Rebuilt, FoldError> {
+        let (database, log) = (self.database_of(service), self.log());
+        storectl::rebuild::one(service, &database, &log, How::default(), |_| {}).await
     }
 }

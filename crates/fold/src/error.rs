@@ -26,6 +26,11 @@ pub enum FoldError {
         #[source]
         source: sqlx::migrate::MigrateError,
     },
+    /// It was lost with all that is in it.
+    #[error(
+        "the server has no database of {0}: make it, empty, with the role of the service as its owner (`make run` does when it starts; docs/rebuild.md), then run this again"
+    )]
+    NoDatabase(&'static str),
     /// The live tables could not be made, where they were lost.
     #[error("cannot make the tables of the service")]
     Prepare(#[source] Box<dyn std::error::Error + Send + Sync>),

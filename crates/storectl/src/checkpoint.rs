@@ -168,9 +168,10 @@ enum Read {
 
 /// Tells of each; returns how many are not as they were written.
 async fn tell_all(args: &PlaceArgs, read: Read, out: &mut impl Write) -> anyhow::Result<usize> {
-    let (mut all, mut damaged) = (Vec::new(), 0);
+    let (mut all, mut count, mut damaged) = (Vec::new(), 0, 0);
     for service in args.which.services() {
         for found in list(&args.place, service.name()).await? {
+            count += 1;
             let wrong = match read {
                 Read::Manifests => found.manifest.as_ref().err().cloned(),
                 Read::Everything => found.verify().await.err(),
@@ -198,6 +199,8 @@ async fn tell_all(args: &PlaceArgs, read: Read, out: &mut impl Write) -> anyhow:
     }
     if args.json {
         writeln!(out, "{:#}", json!({ "checkpoints": all }))?;
+    } else if count == 0 {
+        writeln!(out, "no checkpoint is in {}: storectl checkpoint create makes one", args.place)?;
     }
     Ok(damaged)
 }

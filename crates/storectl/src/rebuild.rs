@@ -77,6 +77,7 @@ pub async fn run(args: RebuildArgs, out: &mut impl Write) -> anyhow::Result<Exit
                 refused @ (FoldError::Alive { .. }
                 | FoldError::Unsent { .. }
                 | FoldError::Busy { .. }
+                | FoldError::NoDatabase(_)
                 | FoldError::NoBeginning { .. }),
             ) => {
                 code = ExitCode::FAILURE;
@@ -117,7 +118,7 @@ fn tell_rebuilt(rebuilt: &Rebuilt, out: &mut impl Write) -> std::io::Result<()> 
     )
 }
 
-/// Rebuilds one service; its database may be empty.
+/// Rebuilds one service; its database may be empty, and must be there.
 pub async fn one(
     service: Service,
     database: &Database,
@@ -125,6 +126,9 @@ pub async fn one(
     how: How,
     tell: impl FnMut(Progress),
 ) -> Result<Rebuilt, FoldError> {
+    if !database.exists().await? {
+        return Err(FoldError::NoDatabase(service.name()));
+    }
     match service {
         Service::Order => {
             migrated(database, &order::MIGRATOR).await?;

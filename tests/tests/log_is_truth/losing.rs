@@ -1,5 +1,6 @@
 //! A database is lost while the others go on, and won back from the log.
 
+use fold::FoldError;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
@@ -103,6 +104,8 @@ pub async fn lose(shop: &mut Shop, service: Service) {
     let drop = format!("DROP DATABASE {name} WITH (FORCE)");
     sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut connection).await.unwrap();
     shop.store().stop_program(program(service)).await;
+    let refused = shop.rebuild(service).await.unwrap_err();
+    assert!(matches!(refused, FoldError::NoDatabase(_)), "{refused}");
     make(shop, service).await;
 }
 
