@@ -126,37 +126,37 @@ pub async fn one(
     how: How,
     tell: impl FnMut(Progress),
 ) -> Result<Rebuilt, FoldError> {
-    if !database.exists().await? {
-        return Err(FoldError::NoDatabase(service.name()));
-    }
+    let owner = database.owner().await?.ok_or(FoldError::NoDatabase(service.name()))?;
     match service {
         Service::Order => {
-            migrated(database, &order::MIGRATOR).await?;
+            migrated(database, &owner, &order::MIGRATOR).await?;
             let (facts, shelf) = (order::projection::Facts, order::store::Store);
             Box::pin(rebuild(facts, shelf, database, log, how, tell)).await
         }
         Service::Inventory => {
-            migrated(database, &inventory::MIGRATOR).await?;
+            migrated(database, &owner, &inventory::MIGRATOR).await?;
             let (facts, shelf) = (inventory::projection::Facts, inventory::store::Postgres);
             Box::pin(rebuild(facts, shelf, database, log, how, tell)).await
         }
         Service::Billing => {
-            migrated(database, &billing::MIGRATOR).await?;
+            migrated(database, &owner, &billing::MIGRATOR).await?;
             let (facts, shelf) = (billing::projection::Facts, billing::store::Payments);
             Box::pin(rebuild(facts, shelf, database, log, how, tell)).await
         }
         Service::Email => {
-            migrated(database, &email::MIGRATOR).await?;
+            migrated(database, &owner, &email::MIGRATOR).await?;
             let (facts, shelf) = (email::projection::Facts, email::store::Store);
             Box::pin(rebuild(facts, shelf, database, log, how, tell)).await
         }
     }
 }
 
-/// A database that was lost and made anew has no tables yet.
-async fn migrated(database: &Database, own: &sqlx::migrate::Migrator) -> Result<(), FoldError> {
+/// A database that was lost and made anew has no tables yet. They belong to its owner, as if the service had made them: who rebuilds is often
+/// another role, and the service could not use what is theirs.
+async fn migrated(database: &Database, owner: &str, own: &sqlx::migrate::Migrator) -> Result<(), FoldError> {
     let migrators = [&messaging::migrations::MIGRATOR, own];
-    service_kit::database::migrate(database.options(), None, &migrators)
+    let options = database.options().clone().options([("role", owner)]);
+    service_kit::database::migrate(&options, None, &migrators)
         .await
         .map_err(|source| FoldError::Prepare(Box::new(source)))
 }

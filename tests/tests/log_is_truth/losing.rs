@@ -1,5 +1,6 @@
 //! A database is lost while the others go on, and won back from the log.
 
+use all::launch::Program;
 use fold::FoldError;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -70,6 +71,26 @@ async fn on_an_empty_database_nothing_is_decided_while_the_log_is_full() {
     shop.in_order().await;
     let after = effects(&shop).await;
     assert_eq!(after[..before.len()], before[..], "what was charged before was charged once");
+    shop.is_as_the_log_says().await;
+    shop.close().await;
+}
+
+/// As in Docker, where each service makes its own tables, and whoever rebuilds is the administrator of the server.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_rebuilt_belongs_to_the_owner_of_the_database() {
+    let mut shop = lived_in(4).await;
+    lose(&mut shop, Service::Email).await;
+    let name = name(&shop, Service::Email);
+    let admin = shop.running().plan().endpoints.postgres_admin_url.clone();
+    let mut connection = PgConnection::connect(&admin).await.unwrap();
+    let own = format!("ALTER DATABASE {name} OWNER TO {name}");
+    sqlx::raw_sql(AssertSqlSafe(own)).execute(&mut connection).await.unwrap();
+    shop.rebuilt(Service::Email).await;
+    let of_others = "SELECT count(*) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+         CROSS JOIN pg_database AS d WHERE d.datname = current_database() AND nspname IN ('messaging', 'public')
+         AND (c.relowner <> d.datdba OR nspname = 'messaging' AND n.nspowner <> d.datdba)";
+    assert_eq!(shop.number(Program::Email, of_others).await, 0);
+    shop.store().start_program(Program::Email).await.unwrap();
     shop.is_as_the_log_says().await;
     shop.close().await;
 }

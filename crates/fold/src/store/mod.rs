@@ -58,6 +58,23 @@ impl Database {
         }
     }
 
+    /// Who what is made in it should belong to: its owner, where we may act for that; `None`: the server has no such database.
+    pub async fn owner(&self) -> Result<Option<String>, FoldError> {
+        if !self.exists().await? {
+            return Ok(None);
+        }
+        let mut connection = self.connect().await?;
+        let owner = sqlx::query_scalar(
+            "SELECT CASE WHEN pg_has_role(datdba, 'MEMBER') THEN pg_get_userbyid(datdba) ELSE current_user END::text
+             FROM pg_database WHERE datname = current_database()",
+        )
+        .fetch_one(&mut connection)
+        .await
+        .map_err(StoreError::doing("ask for the owner of a database"))?;
+        let _closed = sqlx::Connection::close(connection).await;
+        Ok(Some(owner))
+    }
+
     /// Every statement finds its rows one by one by an index, as in the service: the tables grow while plans are kept.
     pub(crate) async fn for_rows(&self) -> Result<PgConnection, StoreError> {
         self.with(&[
