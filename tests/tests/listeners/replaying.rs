@@ -52,6 +52,11 @@ async fn a_replay_that_is_killed_has_changed_nothing_and_the_next_one_counts_the
     assert_ne!(kept(&shop).await, before, "it is set back now");
     let listener = all::listeners::start(shop.running(), analytics(), 0).await.unwrap();
     assert_eq!(balanced(&listener.url(), &books).await, listed, "it counts the same when it hears it again");
+    until("its metrics say that all of it was a replay", SOON, async || {
+        let (shown, records) = (replayed(&listener.url()).await, again(&before));
+        if shown == records { Ok(()) } else { Err(format!("{shown} of {records}")) }
+    })
+    .await;
     listener.stop().await;
     shop.close().await;
 }
@@ -119,6 +124,21 @@ async fn a_replay_from_a_checkpoint_begins_where_that_goes_on_and_is_refused_whe
     assert_eq!(positions(&shop).await, wanted);
     std::fs::remove_dir_all(folder).unwrap();
     shop.close().await;
+}
+
+/// Records that `/metrics` counts as heard again.
+async fn replayed(url: &str) -> u64 {
+    let shown = reqwest::get(format!("{url}/metrics")).await.unwrap().text().await.unwrap();
+    let of_it = shown.lines().filter(|line| {
+        line.starts_with("messaging_records_replayed_total{") && line.contains("service=\"analytics\"")
+    });
+    of_it.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum()
+}
+
+/// How many there are of them: all up to the positions before.
+fn again(before: &[Value]) -> u64 {
+    let positions = before[0]["messaging.position"].as_array().unwrap();
+    positions.iter().map(|position| position["next_offset"].as_u64().unwrap()).sum()
 }
 
 async fn checkpoint(shop: &Shop, service: Service, place: &Place) -> Created {
