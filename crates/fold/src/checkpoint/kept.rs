@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use kernel::Timestamp;
 use kernel::clock::{Clock as _, Ids as _, SystemClock, SystemIds};
+use messaging::core::chain;
 use sha2::{Digest as _, Sha256};
 
 use super::manifest::{FORMAT, Manifest, Piece};
@@ -284,15 +285,4 @@ pub(super) async fn sum(path: &Place) -> Result<Option<String>, FoldError> {
         hash.update(&piece);
     }
     Ok(Some(hex(hash)))
-}
-
-/// With its causes: it becomes a part of a sentence.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        said = format!("{said}: {error}");
-        cause = error.source();
-    }
-    said
 }

@@ -46,24 +46,14 @@ impl Database {
 
     /// Whether the server has it. `Err`: it does not answer, or does not say.
     pub async fn exists(&self) -> Result<bool, FoldError> {
-        match self.options.connect().await {
-            Ok(connection) => {
-                let _closed = sqlx::Connection::close(connection).await;
-                Ok(true)
-            }
-            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NO_SUCH_DATABASE) => {
-                Ok(false)
-            }
-            Err(error) => Err(StoreError::doing("look for a database")(error).into()),
-        }
+        let Some(connection) = self.look().await? else { return Ok(false) };
+        let _closed = sqlx::Connection::close(connection).await;
+        Ok(true)
     }
 
     /// Who what is made in it should belong to: its owner, where we may act for that; `None`: the server has no such database.
     pub async fn owner(&self) -> Result<Option<String>, FoldError> {
-        if !self.exists().await? {
-            return Ok(None);
-        }
-        let mut connection = self.connect().await?;
+        let Some(mut connection) = self.look().await? else { return Ok(None) };
         let owner = sqlx::query_scalar(
             "SELECT CASE WHEN pg_has_role(datdba, 'MEMBER') THEN pg_get_userbyid(datdba) ELSE current_user END::text
              FROM pg_database WHERE datname = current_database()",
@@ -73,6 +63,17 @@ impl Database {
         .map_err(StoreError::doing("ask for the owner of a database"))?;
         let _closed = sqlx::Connection::close(connection).await;
         Ok(Some(owner))
+    }
+
+    /// A connection, where the server has the database.
+    async fn look(&self) -> Result<Option<PgConnection>, FoldError> {
+        match self.options.connect().await {
+            Ok(connection) => Ok(Some(connection)),
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NO_SUCH_DATABASE) => {
+                Ok(None)
+            }
+            Err(error) => Err(StoreError::doing("look for a database")(error).into()),
+        }
     }
 
     /// Every statement finds its rows one by one by an index, as in the service: the tables grow while plans are kept.
